@@ -1,0 +1,46 @@
+"""What is true: every table of the dataset, declared once. Everything written about a table is derived from here."""
+
+from schemas.base import Table
+from schemas.cms_pfs import AnesthesiaLocality, ConversionFactor, Gpci, PfsIndicator
+from schemas.code import Code, CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRelation, CodeSection
+from schemas.cube import CodePayerModifier, CodeProfile, Contradiction, ProfileRule
+from schemas.modifier import Modifier, ModifierGroup
+from schemas.payer import Payer, PayerAlias, PayerOrganization
+from schemas.pipeline import Finding, RawFile, Release
+from schemas.rule import ModifierRule
+
+SCHEMA_VERSION = "1.0"
+"""Major.minor. A removed or retyped column raises the major number, an added one the minor number."""
+
+TABLES: tuple[type[Table], ...] = (
+    Code,
+    CodeSection,
+    CodeDescription,
+    CodePage,
+    CodeClaim,
+    CodeRelation,
+    CodeDiagnosis,
+    Payer,
+    PayerOrganization,
+    PayerAlias,
+    Modifier,
+    ModifierGroup,
+    PfsIndicator,
+    ConversionFactor,
+    Gpci,
+    AnesthesiaLocality,
+    ModifierRule,
+    CodeProfile,
+    ProfileRule,
+    CodePayerModifier,
+    Contradiction,
+    Release,
+    RawFile,
+    Finding,
+)
+"""Every table, in the order in which documents list it and the database loads it."""
+
+
+def table(name: str) -> type[Table]:
+    """The declaration of one table. Raises KeyError for a name that no table carries."""
+    return {declared.table_name(): declared for declared in TABLES}[name]

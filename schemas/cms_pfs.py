@@ -1,0 +1,165 @@
+"""Medicare Physician Fee Schedule: the relative value file and its companions (CMS record layout RVU25D)."""
+
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.base import Table, TableFacts, column
+from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, COMPONENTS
+
+_ATTACHMENT = "RVU record layout, attachment A"
+PAID_BY_RVU = ("A", "R", "T")
+"""Status codes whose relative values Medicare pays by (record layout, STATUS CODE)."""
+
+
+class PfsIndicator(Table):
+    """Status, payment policy indicators and relative values per code, component and release of the fee schedule."""
+
+    code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
+    code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
+    component: str = column("Row of the code: MOD blank is `global`.", values=COMPONENTS)
+    release_id: str = column("Release of the fee schedule.", pattern=r"^[0-9]{4}-[0-9]{2}[A-Za-z0-9_-]*$")
+    valid_from: pl.Date = column("First service date of the release's period.")
+    valid_to: pl.Date = column("Last service date of the release's period.")
+    status_code: str = column(f"STATUS CODE ({_ATTACHMENT}).", values=tuple("ABCDEFGHIJMNPRTX"))
+    is_not_used_for_payment: bool = column("The file's '+': relative values are shown but Medicare does not pay by them.")
+    work_rvu: pl.Decimal(9, 2) = column("Work.", unit="RVU", at_least=0)
+    nonfacility_pe_rvu: pl.Decimal(9, 2) = column("Practice expense outside facilities.", unit="RVU", at_least=0)
+    is_rare_in_nonfacility: bool = column("NA indicator: rarely or never performed outside facilities.")
+    facility_pe_rvu: pl.Decimal(9, 2) = column("Practice expense in facilities.", unit="RVU", at_least=0)
+    is_rare_in_facility: bool = column("NA indicator: rarely or never performed in facilities.")
+    malpractice_rvu: pl.Decimal(9, 2) = column("Malpractice.", unit="RVU", at_least=0)
+    nonfacility_total_rvu: pl.Decimal(9, 2) = column("Total outside facilities.", unit="RVU", at_least=0)
+    facility_total_rvu: pl.Decimal(9, 2) = column("Total in facilities.", unit="RVU", at_least=0)
+    pctc_code: str = column("PCTC IND: professional and technical component.", values=tuple("0123456789"))
+    global_days_code: str = column("GLOB DAYS, text.", values=("000", "010", "090", "MMM", "XXX", "YYY", "ZZZ"))
+    preoperative_percent: pl.Decimal(5, 2) = column("PRE OP share of the global package.", unit="percent", at_least=0, at_most=100)
+    intraoperative_percent: pl.Decimal(5, 2) = column("INTRA OP share.", unit="percent", at_least=0, at_most=100)
+    postoperative_percent: pl.Decimal(5, 2) = column("POST OP share.", unit="percent", at_least=0, at_most=100)
+    multiple_procedure_code: str = column("MULT PROC, modifier 51.", values=tuple("012345679"))
+    bilateral_code: str = column("BILAT SURG, modifier 50.", values=tuple("01239"))
+    assistant_code: str = column("ASST SURG, modifiers 80, 81, 82, AS.", values=tuple("0129"))
+    co_surgeon_code: str = column("CO-SURG, modifier 62.", values=tuple("0129"))
+    team_surgeon_code: str = column("TEAM SURG, modifier 66.", values=tuple("0129"))
+    endoscopic_base_code: str = column("ENDO BASE: base of the endoscopy family.", nullable=True, pattern=CODE_PATTERN)
+    conversion_factor_usd: pl.Decimal(9, 4) = column("CONV FACTOR as printed on the row.", unit="USD per RVU", at_least=0)
+    supervision_code: str = column("PHYSICIAN SUPERVISION OF DIAGNOSTIC PROCEDURES.", pattern=r"^[0-9][0-9A]$")
+    calculation_flag: str = column("CALCULATION FLAG.", pattern=r"^[0-9]$")
+    imaging_family_code: str = column("DIAGNOSTIC IMAGING FAMILY INDICATOR.", pattern=r"^[0-9]{2}$")
+    opps_nonfacility_pe_rvu: pl.Decimal(9, 2) = column("Practice expense used for the OPPS cap outside facilities.", unit="RVU")
+    opps_facility_pe_rvu: pl.Decimal(9, 2) = column("Practice expense used for the OPPS cap in facilities.", unit="RVU")
+    opps_malpractice_rvu: pl.Decimal(9, 2) = column("Malpractice used for the OPPS cap.", unit="RVU")
+    source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
+    source_row: pl.Int64 = column("Line of the file.", at_least=1)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "pfs_indicator"
+        unique = ["code", "component", "release_id"]
+        metadata = {
+            "facts": TableFacts(
+                "Medicare facts",
+                "code, component and release",
+                ("code_system", "code", "component", "valid_from"),
+                "US-GOV",
+                (300, 1_000_000),
+            )
+        }
+
+    @pa.dataframe_check(name="endoscopic_base_with_multiple_3", description="ENDO BASE is filled exactly where MULT PROC is 3.")
+    def _endoscopy(cls, data: Any) -> pl.LazyFrame:
+        family = pl.col("endoscopic_base_code").is_not_null()
+        return data.lazyframe.select((pl.col("multiple_procedure_code") == "3") == family)
+
+    @pa.dataframe_check(name="imaging_family_with_multiple_4", description="MULT PROC 4 stands exactly where the imaging family is 88.")
+    def _imaging(cls, data: Any) -> pl.LazyFrame:
+        return data.lazyframe.select((pl.col("multiple_procedure_code") == "4") == (pl.col("imaging_family_code") == "88"))
+
+    @pa.dataframe_check(name="phases_sum", description="PRE, INTRA and POST shares add up to 0 or 100 percent.")
+    def _phases(cls, data: Any) -> pl.LazyFrame:
+        phases = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
+        return data.lazyframe.select(pl.sum_horizontal(pl.col(phases).cast(pl.Int64)).is_in([0, 100]))
+
+    @pa.dataframe_check(name="unused_rvu_flag", description="The '+' stands exactly where a status outside A, R, T shows relative values.")
+    def _unused(cls, data: Any) -> pl.LazyFrame:
+        shown = (pl.col("nonfacility_total_rvu") > 0) | (pl.col("facility_total_rvu") > 0)
+        unpaid = ~pl.col("status_code").is_in(PAID_BY_RVU)
+        return data.lazyframe.select(pl.col("is_not_used_for_payment") == (shown & unpaid))
+
+
+class ConversionFactor(Table):
+    """Dollars per relative value unit, by period: the fee schedule's own factor and the national anesthesia factor."""
+
+    factor_kind: str = column("What is multiplied by it.", values=("anesthesia", "physician_fee_schedule"))
+    apm_status: str = column("Qualifying status in an advanced payment model; `any` before 2026.", values=("any", "non_qualifying", "qualifying"))
+    valid_from: pl.Date = column("First service date.")
+    valid_to: pl.Date = column("Last service date.")
+    conversion_factor_usd: pl.Decimal(9, 4) = column("The factor.", unit="USD per RVU or per anesthesia unit", at_least=0)
+    release_id: str = column("Release that states it.")
+    source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
+
+    class Config:
+        """Facts about the table."""
+
+        name = "conversion_factor"
+        unique = ["factor_kind", "apm_status", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "Medicare facts", "kind of factor and period", ("factor_kind", "apm_status", "valid_from"), "US-GOV", (1, 1_000)
+            )
+        }
+
+
+class Gpci(Table):
+    """Geographic practice cost indices per Medicare contractor and locality."""
+
+    contractor_code: str = column("Medicare administrative contractor, five digits.", pattern=r"^[0-9]{5}$")
+    locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
+    valid_from: pl.Date = column("First service date.")
+    valid_to: pl.Date = column("Last service date.")
+    state: str = column("USPS code.", pattern=r"^[A-Z]{2}$")
+    locality_name: str = column("Name without footnote marks.", free_text=True)
+    work_gpci: pl.Decimal(7, 4) = column("Index for work, floor included.", unit="ratio", at_least=0)
+    pe_gpci: pl.Decimal(7, 4) = column("Index for practice expense.", unit="ratio", at_least=0)
+    malpractice_gpci: pl.Decimal(7, 4) = column("Index for malpractice.", unit="ratio", at_least=0)
+    release_id: str = column("Release that states it.")
+    source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
+    source_row: pl.Int64 = column("Line of the file.", at_least=1)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "gpci"
+        unique = ["contractor_code", "locality_code", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "Medicare facts", "contractor, locality and period", ("contractor_code", "locality_code", "valid_from"), "US-GOV", (1, 5_000)
+            )
+        }
+
+
+class AnesthesiaLocality(Table):
+    """Anesthesia conversion factors per Medicare contractor and locality."""
+
+    contractor_code: str = column("Medicare administrative contractor, five digits.", pattern=r"^[0-9]{5}$")
+    locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
+    valid_from: pl.Date = column("First service date.")
+    valid_to: pl.Date = column("Last service date.")
+    locality_name: str = column("Name without footnote marks.", free_text=True)
+    conversion_factor_usd: pl.Decimal(9, 4) = column("The locality's factor.", unit="USD per anesthesia unit", at_least=0)
+    release_id: str = column("Release that states it.")
+    source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
+    source_row: pl.Int64 = column("Line of the file.", at_least=1)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "anesthesia_locality"
+        unique = ["contractor_code", "locality_code", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "Medicare facts", "contractor, locality and period", ("contractor_code", "locality_code", "valid_from"), "US-GOV", (1, 5_000)
+            )
+        }

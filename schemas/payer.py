@@ -1,0 +1,87 @@
+"""Payers, the organizations behind them, and the spellings under which they appear."""
+
+import polars as pl
+
+from schemas.base import Cited, TableFacts, column
+from schemas.vocabulary import LINES_OF_BUSINESS, PAYERS
+
+_NAMED_LINES = tuple(line for line in LINES_OF_BUSINESS if line != "any")
+
+
+class Payer(Cited):
+    """The five payers of the dataset. Blue Cross Blue Shield is a federation of independent licensees, not one payer."""
+
+    payer_id: str = column("Identifier of the payer.", values=PAYERS)
+    payer_name: str = column("Name of the payer.", free_text=True)
+    payer_kind: str = column("Legal nature.", values=("insurer", "federation", "government"))
+    default_line_of_business: str = column("Line of business assumed where a question names none.", values=_NAMED_LINES)
+    is_single_entity: bool = column("False where independent companies use the name and set their own rules.")
+    note: str = column("What a reader should know.", nullable=True, free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "payer"
+        unique = ["payer_id"]
+        metadata = {"facts": TableFacts("payers", "payer", ("payer_id",), "CC0-1.0", (5, 5))}
+
+
+class PayerOrganization(Cited):
+    """Licensees, subsidiaries, brands, administrators and networks behind the five payers."""
+
+    organization_id: str = column("Identifier of the organization.", pattern=r"^[a-z][a-z0-9_]*$")
+    payer_id: str = column("Payer the organization belongs to.", values=PAYERS, references="payer.payer_id")
+    organization_name: str = column("Name of the organization.", free_text=True)
+    organization_kind: str = column(
+        "What the organization is.", values=("administrator", "brand", "joint_venture", "licensee", "network", "subsidiary")
+    )
+    parent_organization_id: str = column(
+        "Organization that owns it or licenses it.", nullable=True, references="payer_organization.organization_id"
+    )
+    markets: str = column("USPS codes of its markets, separated by blanks; empty is nationwide or not stated.", nullable=True)
+    lines_of_business: str = column("Lines of business, separated by blanks; empty is not stated.", nullable=True)
+    valid_from: pl.Date = column("First day the statement holds; empty is not stated.", nullable=True)
+    valid_to: pl.Date = column("Last day the statement holds; empty is not stated.", nullable=True)
+    note: str = column("What a reader should know.", nullable=True, free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "payer_organization"
+        unique = ["organization_id"]
+        metadata = {"facts": TableFacts("payers", "organization", ("organization_id",), "CC0-1.0", (60, 5_000))}
+
+
+class PayerAlias(Cited):
+    """Spellings of payer names seen in the wild, with scope and evidence. A bare 'Blue Cross' has no global alias."""
+
+    alias: str = column("The spelling as seen.", free_text=True)
+    comparison_form: str = column("Lower case, bracketed ids dropped, other signs as single blanks: what look-ups compare.")
+    match: str = column("`is` names one of the five payers, `is_not` a name that must never resolve to them.", values=("is", "is_not"))
+    payer_id: str = column("The payer meant; empty for `is_not`.", nullable=True, values=PAYERS, references="payer.payer_id")
+    organization_id: str = column(
+        "The organization meant, where the spelling names one.",
+        nullable=True,
+        references="payer_organization.organization_id",
+    )
+    scope: str = column("Where the spelling means this: everywhere, in one state, or beside words of a plan.", values=("global", "plan", "state"))
+    state: str = column("USPS code for scope `state`.", nullable=True, pattern=r"^[A-Z]{2}$")
+    plan_text: str = column("Words the plan name must carry for scope `plan`.", nullable=True, free_text=True)
+    line_of_business: str = column("Line of business that the spelling itself names.", nullable=True, values=_NAMED_LINES)
+    valid_from: pl.Date = column("First day the spelling means this; empty is not stated.", nullable=True)
+    valid_to: pl.Date = column("Last day the spelling means this; empty is not stated.", nullable=True)
+    evidence_kind: str = column(
+        "Where the spelling was seen.", values=("brand", "hospital_file", "legal_name", "policy_page", "tic_file")
+    )
+    note: str = column("What a reader should know.", nullable=True, free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "payer_alias"
+        unique = ["comparison_form", "scope", "state", "plan_text", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "payers", "spelling, scope and date", ("comparison_form", "scope", "source_row"), "CC0-1.0", (150, 100_000)
+            )
+        }

@@ -1,0 +1,71 @@
+"""What the pipeline says about itself: releases of sources, raw files, refused rows."""
+
+import polars as pl
+
+from schemas.base import Table, TableFacts, column
+from schemas.vocabulary import SEVERITIES
+
+
+class Release(Table):
+    """Releases of sources that this release of the dataset is made from."""
+
+    source: str = column("The source.")
+    release_id: str = column("Release of the source; `current` for curated sources.")
+    publisher: str = column("Who published it.", free_text=True)
+    title: str = column("Title of the publication.", free_text=True)
+    published_date: pl.Date = column("Day of publication; empty for local files.", nullable=True)
+    valid_from: pl.Date = column("First service date of its period.", nullable=True)
+    valid_to: pl.Date = column("Last service date of its period.", nullable=True)
+    licence: str = column("Licence of the files.")
+    url: str = column("Where it was published.", nullable=True, free_text=True)
+    notice: str = column("Copyright notice printed in the file.", nullable=True, free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "release"
+        unique = ["source", "release_id"]
+        metadata = {"facts": TableFacts("pipeline", "release of a source", ("source", "release_id"), "CC0-1.0", (5, 10_000))}
+
+
+class RawFile(Table):
+    """Raw files read, with their hash and how many rows they gave."""
+
+    source_file: str = column("Path below raw/.", free_text=True)
+    source: str = column("The source.")
+    release_id: str = column("Release of the source.")
+    sha256: str = column("SHA-256 of the bytes.", pattern=r"^[0-9a-f]{64}$")
+    size_bytes: pl.Int64 = column("Size.", unit="bytes", at_least=0)
+    origin: str = column("`published` or `curated` by origin.json, or `local` without it.", values=("curated", "local", "published"))
+    encoding: str = column("Encoding of the text.", values=("cp1252", "utf-8", "utf-8-sig"))
+    rows_read: pl.Int64 = column("Rows or pages found.", unit="rows", at_least=0)
+    rows_accepted: pl.Int64 = column("Rows or pages that became data.", unit="rows", at_least=0)
+    rows_refused: pl.Int64 = column("Rows or pages refused; each has a finding.", unit="rows", at_least=0)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "raw_file"
+        unique = ["source_file"]
+        metadata = {"facts": TableFacts("pipeline", "raw file", ("source_file",), "CC0-1.0", (5, 1_000_000))}
+
+
+class Finding(Table):
+    """Refused rows and warnings: the quarantine. Nothing is dropped without a row here."""
+
+    source_file: str = column("Path below raw/.", references="raw_file.source_file", free_text=True)
+    source_row: pl.Int64 = column("Line of the file.", at_least=0)
+    column_name: str = column("Column at fault; empty for a whole row.", nullable=True)
+    rule_id: str = column("Rule broken, as table.column.check.")
+    severity: str = column("`refused` rows are not in the data.", values=SEVERITIES)
+    value: str = column("Value found.", nullable=True, free_text=True)
+    reason: str = column("What was expected, in one sentence.", free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "finding"
+        unique = ["source_file", "source_row", "column_name", "rule_id"]
+        metadata = {
+            "facts": TableFacts("pipeline", "finding", ("source_file", "source_row", "rule_id", "column_name"), "CC0-1.0", (0, 1_000_000))
+        }

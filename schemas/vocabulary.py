@@ -1,0 +1,40 @@
+"""Words that several tables share."""
+
+PAYERS = ("aetna", "bcbs", "cigna", "medicare", "uhc")
+CODE_SYSTEMS = ("CPT", "HCPCS")
+COMPONENTS = ("global", "26", "TC", "53")
+"""Row of the fee schedule: the whole service, professional part, technical part, discontinued procedure."""
+CODE_PATTERN = r"^([0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4})$"
+MODIFIER_PATTERN = r"^[0-9A-Z]{2}$"
+DIAGNOSIS_PATTERN = r"^[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?$"
+MARKET_PATTERN = r"^(any|[A-Z]{2})$"
+LINES_OF_BUSINESS = ("any", "commercial", "exchange", "fep", "medicaid", "medicare_advantage", "medicare_ffs")
+DISPOSITIONS = (
+    "allowed",
+    "allowed_with_documentation",
+    "required",
+    "informational",
+    "not_paid",
+    "not_allowed",
+    "not_applicable",
+    "not_published",
+)
+EFFECT_KINDS = ("percent", "units", "formula", "component_row", "by_report", "none")
+TIERS = ("cms_indicator", "cms_manual", "payer_policy", "trade_press", "inferred")
+"""From the strongest source to the weakest."""
+TARGET_LINES = ("line", "evaluation_management", "procedure", "anesthesia", "technical_component", "practice_expense")
+SECTIONS = (
+    "administrative_laboratory",
+    "anesthesia",
+    "category_2",
+    "category_3",
+    "evaluation_management",
+    "level_2",
+    "medicine",
+    "pathology",
+    "proprietary_laboratory",
+    "radiology",
+    "surgery",
+    "vaccine_administration",
+)
+SEVERITIES = ("refused", "warning", "info")
