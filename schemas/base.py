@@ -95,7 +95,7 @@ class Table(pa.DataFrameModel):
         return str(cls.to_schema().name)
 
     @classmethod
-    def description(cls) -> str:
+    def summary(cls) -> str:
         """First paragraph of the class's docstring, on one line."""
         return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
 

@@ -33,7 +33,7 @@ def add_key(declared: type[Table]) -> str:
 def comments(declared: type[Table]) -> list[str]:
     """COMMENT ON statements for the table and each column."""
     name = declared.table_name()
-    table = f"COMMENT ON TABLE {name} IS {quoted(declared.description() + f' One row per {declared.facts().row}.')}"
+    table = f"COMMENT ON TABLE {name} IS {quoted(declared.summary() + f' One row per {declared.facts().row}.')}"
     return [table, *(f"COMMENT ON COLUMN {name}.{column.name} IS {quoted(described(column))}" for column in declared.columns())]
 
 

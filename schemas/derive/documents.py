@@ -39,7 +39,7 @@ def resource(declared: type[Table], *, path: str, sha256: str, size_bytes: int) 
         "path": path,
         "profile": "tabular-data-resource",
         "title": declared.table_name(),
-        "description": f"{declared.description()} One row per {facts.row}.",
+        "description": f"{declared.summary()} One row per {facts.row}.",
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
@@ -88,7 +88,7 @@ def _dictionary_entry(declared: type[Table]) -> str:
     lines = [
         f"## {declared.table_name()}",
         "",
-        f"{declared.description()} One row per {facts.row}. Key: {', '.join(facts.key)}. Licence: {facts.licence}.",
+        f"{declared.summary()} One row per {facts.row}. Key: {', '.join(facts.key)}. Licence: {facts.licence}.",
         "",
         "| column | type | empty | meaning | values |",
         "|---|---|---|---|---|",
