@@ -1,0 +1,245 @@
+"""Medicare Physician Fee Schedule files in CMS's csv layout (record layout RVU25D): relative values, ANES, GPCI."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas import AnesthesiaLocality, ConversionFactor, Gpci, PfsIndicator
+from transforms.code import code_system
+from transforms.errors import StructureError
+from transforms.gate import Gated, ensure, typed_and_gated
+from transforms.read import RawText, Row, TextTable, check_header, records, text_table
+
+COLUMNS = {
+    "HCPCS": "code",
+    "MOD": "component",
+    "DESCRIPTION": "description",
+    "STATUS CODE": "status_code",
+    "NOT USED FOR MEDICARE PAYMENT": "is_not_used_for_payment",
+    "WORK RVU": "work_rvu",
+    "NON-FAC PE RVU": "nonfacility_pe_rvu",
+    "NON-FAC NA INDICATOR": "is_rare_in_nonfacility",
+    "FACILITY PE RVU": "facility_pe_rvu",
+    "FACILITY NA INDICATOR": "is_rare_in_facility",
+    "MP RVU": "malpractice_rvu",
+    "NON-FACILITY TOTAL": "nonfacility_total_rvu",
+    "FACILITY TOTAL": "facility_total_rvu",
+    "PCTC IND": "pctc_code",
+    "GLOB DAYS": "global_days_code",
+    "PRE OP": "preoperative_percent",
+    "INTRA OP": "intraoperative_percent",
+    "POST OP": "postoperative_percent",
+    "MULT PROC": "multiple_procedure_code",
+    "BILAT SURG": "bilateral_code",
+    "ASST SURG": "assistant_code",
+    "CO- SURG": "co_surgeon_code",
+    "TEAM SURG": "team_surgeon_code",
+    "ENDO BASE": "endoscopic_base_code",
+    "CONV FACTOR": "conversion_factor_usd",
+    "PHYSICIAN SUPERVISION OF DIAGNOSTIC PROCEDURES": "supervision_code",
+    "CALCULATION FLAG": "calculation_flag",
+    "DIAGNOSTIC IMAGING FAMILY INDICATOR": "imaging_family_code",
+    "NON-FACILITY PE USED FOR OPPS PAYMENT AMOUNT": "opps_nonfacility_pe_rvu",
+    "FACILITY PE USED FOR OPPS PAYMENT AMOUNT": "opps_facility_pe_rvu",
+    "MP USED FOR OPPS PAYMENT AMOUNT": "opps_malpractice_rvu",
+}
+"""The stacked header of the 2023 to 2025 layout, each name with the column it becomes."""
+_FLAGS = {"is_not_used_for_payment": "+", "is_rare_in_nonfacility": "NA", "is_rare_in_facility": "NA"}
+_PHASES = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
+
+
+class Period(NamedTuple):
+    """Release of the fee schedule and the service dates it covers."""
+
+    release_id: str
+    valid_from: date
+    valid_to: date
+
+
+class RelativeValues(NamedTuple):
+    """A relative value file: indicators with refusals, descriptors apart from them, and what the preamble says."""
+
+    indicators: Gated
+    descriptors: pl.DataFrame
+    notice: str
+    released: date
+    rows_read: int
+
+
+class Localities(NamedTuple):
+    """A file of localities with refusals, and the national factor its header carries, where it carries one."""
+
+    rows: Gated
+    national_factor: Decimal | None
+    rows_read: int
+
+
+def relative_values(raw: RawText, *, period: Period) -> RelativeValues:
+    """The PPRRVU csv: `pfs_indicator` rows and descriptors (code_system, code, description, source_file).
+
+    Binds to the stacked header, not to line numbers. Raises StructureError where the header or the preamble is not as declared.
+    """
+    rows = records(raw)
+    top, header = _released_row(rows, raw), _header_row(rows, raw)
+    stacked = rows[top + 1 : header + 1]
+    check_header(_stacked_names(stacked), list(COLUMNS), source_file=raw.source_file, line=rows[header].line)
+    table = text_table(rows[header + 1 :], list(COLUMNS.values()), source_file=raw.source_file, table="pfs_indicator")
+    cells = table.rows.with_columns(pl.all().exclude("source_row").str.strip_chars()).with_columns(code_system=code_system())
+    judged = typed_and_gated(_indicators(cells, period=period), PfsIndicator)
+    return RelativeValues(
+        indicators=Gated(judged.accepted, pl.concat([table.findings, judged.findings])),
+        descriptors=cells.filter(pl.col("description") != "")
+        .select("code_system", "code", "description", "source_file")
+        .unique(["code_system", "code"], keep="first", maintain_order=True),
+        notice=" ".join(" ".join(cell.split()) for row in rows[1:top] for cell in row.cells if "copyright" in cell.lower()),
+        released=_released_date(rows[top], raw),
+        rows_read=table.rows_read,
+    )
+
+
+def conversion_factors(indicators: pl.DataFrame, *, anesthesia: Decimal | None, anesthesia_file: str | None) -> pl.DataFrame:
+    """`conversion_factor` rows: the fee schedule's own, printed on every row, and the national anesthesia factor.
+
+    Raises StructureError where the file prints more than one factor.
+    """
+    factors = indicators.select("conversion_factor_usd", "release_id", "valid_from", "valid_to", "source_file").unique()
+    if factors.height != 1:
+        raise StructureError(
+            str(factors["source_file"].min()),
+            expected="one conversion factor on every row",
+            found=f"{factors.height}: {factors['conversion_factor_usd'].sort().to_list()}",
+            advice="Fetch the file again; releases with two factors come as two files.",
+        )
+    pfs = factors.with_columns(factor_kind=pl.lit("physician_fee_schedule"), apm_status=pl.lit("any"))
+    if anesthesia is None:
+        return ensure(pfs, ConversionFactor)
+    national = pfs.with_columns(
+        factor_kind=pl.lit("anesthesia"),
+        conversion_factor_usd=pl.lit(anesthesia, dtype=pl.Decimal(9, 4)),
+        source_file=pl.lit(anesthesia_file),
+    )
+    return ensure(pl.concat([pfs, national]), ConversionFactor)
+
+
+def anesthesia_localities(raw: RawText, *, period: Period) -> Localities:
+    """The ANES csv. The last column's name changes every year and may hold the national factor."""
+    rows = records(raw)
+    header = [cell.strip() for cell in rows[0].cells]
+    factor_name = header[-1] if re.search(r"An?es(thesia)?\b.*(CF|Conversion Factor)", header[-1]) else "Anesthesia CF"
+    check_header(
+        header, ["Contractor", "Locality", "Locality Name", factor_name], source_file=raw.source_file, line=rows[0].line
+    )
+    table = text_table(
+        rows[1:],
+        ["contractor_code", "locality_code", "locality_name", "conversion_factor_usd"],
+        source_file=raw.source_file,
+        table="anesthesia_locality",
+    )
+    national = re.search(r"([0-9]+\.[0-9]{2,4})", factor_name)
+    return Localities(
+        _localities(table, AnesthesiaLocality, period=period), Decimal(national.group(1)) if national else None, table.rows_read
+    )
+
+
+def geographic_indices(raw: RawText, *, period: Period) -> Localities:
+    """The GPCI csv: a title, a blank line, the header with the year in its names, localities, then footnotes."""
+    rows = records(raw)
+    at = next((i for i, row in enumerate(rows) if row.cells[0].startswith("Medicare Administrative Contractor")), None)
+    if at is None:
+        raise StructureError(
+            raw.source_file,
+            expected="a header beginning with 'Medicare Administrative Contractor (MAC)'",
+            found=repr(",".join(rows[0].cells)[:60]),
+            advice="Check that this is the GPCI file.",
+        )
+    found = [re.sub(r"^[0-9]{4} |\*+$", "", cell.strip()) for cell in rows[at].cells]
+    expected = [
+        "Medicare Administrative Contractor (MAC)",
+        "State",
+        "Locality Number",
+        "Locality Name",
+        "PW GPCI (with 1.0 Floor)",
+        "PE GPCI",
+        "MP GPCI",
+    ]
+    check_header(found, expected, source_file=raw.source_file, line=rows[at].line)
+    table = text_table(
+        [row for row in rows[at + 1 :] if not _is_footnote(row)],
+        ["contractor_code", "state", "locality_code", "locality_name", "work_gpci", "pe_gpci", "malpractice_gpci"],
+        source_file=raw.source_file,
+        table="gpci",
+    )
+    return Localities(_localities(table, Gpci, period=period), None, table.rows_read)
+
+
+def _indicators(cells: pl.DataFrame, *, period: Period) -> pl.DataFrame:
+    """Text cells with flags as booleans, phases as percent, blank MOD as `global`, and the release's period."""
+    return cells.with_columns(
+        *((pl.col(name) == mark).alias(name) for name, mark in _FLAGS.items()),
+        *((pl.col(name).cast(pl.Decimal(7, 4), strict=False) * 100).cast(pl.Decimal(5, 2), strict=False) for name in _PHASES),
+        component=pl.col("component").replace("", "global"),
+        release_id=pl.lit(period.release_id),
+        valid_from=pl.lit(period.valid_from),
+        valid_to=pl.lit(period.valid_to),
+    )
+
+
+def _localities(table: TextTable, model: type[AnesthesiaLocality] | type[Gpci], *, period: Period) -> Gated:
+    named = table.rows.with_columns(
+        pl.col("contractor_code", "locality_code").str.strip_chars(),
+        locality_name=pl.col("locality_name").str.strip_chars(" *"),
+        release_id=pl.lit(period.release_id),
+        valid_from=pl.lit(period.valid_from),
+        valid_to=pl.lit(period.valid_to),
+    )
+    judged = typed_and_gated(named, model)
+    return Gated(judged.accepted, pl.concat([table.findings, judged.findings]))
+
+
+def _is_footnote(row: Row) -> bool:
+    """A line of prose in the first cell and nothing beside it, below the localities."""
+    return not re.match(r"\s*[0-9]", row.cells[0]) and not any(cell.strip() for cell in row.cells[1:])
+
+
+def _header_row(rows: Sequence[Row], raw: RawText) -> int:
+    for index, row in enumerate(rows):
+        if row.cells and row.cells[0].strip() == "HCPCS":
+            return index
+    raise StructureError(
+        raw.source_file,
+        expected="a header line whose first cell is 'HCPCS'",
+        found="none",
+        advice="Check that this is the PPRRVU csv file of a fee schedule release.",
+    )
+
+
+def _released_row(rows: Sequence[Row], raw: RawText) -> int:
+    for index, row in enumerate(rows):
+        if any(cell.startswith("RELEASED ") for cell in row.cells):
+            return index
+    raise StructureError(
+        raw.source_file,
+        expected="a preamble line 'RELEASED mm/dd/yyyy'",
+        found="none",
+        advice="Check that this is the PPRRVU csv file of a fee schedule release.",
+    )
+
+
+def _released_date(row: Row, raw: RawText) -> date:
+    text = next(cell for cell in row.cells if cell.startswith("RELEASED ")).removeprefix("RELEASED ").strip()
+    try:
+        return datetime.strptime(text, "%m/%d/%Y").date()
+    except ValueError as error:
+        raise StructureError(
+            f"{raw.source_file} line {row.line}", expected="RELEASED mm/dd/yyyy", found=repr(text), advice="Fetch the file again."
+        ) from error
+
+
+def _stacked_names(stacked: Sequence[Row]) -> list[str]:
+    """Names of the columns: the words of the stacked header lines, top to bottom."""
+    width = len(stacked[-1].cells)
+    return [" ".join(" ".join(row.cells[i] for row in stacked if i < len(row.cells)).split()) for i in range(width)]

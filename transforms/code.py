@@ -1,0 +1,60 @@
+"""The list of codes: code system, section and owner of the descriptor."""
+
+import polars as pl
+
+from schemas import Code
+from transforms.gate import ensure
+
+
+def code_system() -> pl.Expr:
+    """Code system of the column `code` in a HCPCS file: a leading letter is Level II, everything else Level I, which is CPT.
+
+    Holds for files that list HCPCS codes only; nothing is inferred for lists that mix code systems.
+    """
+    return pl.when(pl.col("code").str.contains("^[A-Z]")).then(pl.lit("HCPCS")).otherwise(pl.lit("CPT"))
+
+
+def copyright_holder() -> pl.Expr:
+    """Owner of the descriptor of the column `code`: D codes are the ADA's, other Level II codes CMS's, Level I the AMA's."""
+    return (
+        pl.when(pl.col("code").str.starts_with("D"))
+        .then(pl.lit("ADA"))
+        .when(pl.col("code_system") == "HCPCS")
+        .then(pl.lit("CMS"))
+        .otherwise(pl.lit("AMA"))
+    )
+
+
+def with_section(codes: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their `section`; a code outside every range has none (null)."""
+    keyed = codes.select("code").unique().with_columns(digits=_digits(), suffix=_suffix())
+    matched = (
+        keyed.join(sections.select("section", "code_from", "code_to", "suffix"), on="suffix", how="inner", nulls_equal=True)
+        .filter(pl.col("digits").is_between(pl.col("code_from"), pl.col("code_to")))
+        .filter(pl.col("digits").str.len_bytes() == pl.col("code_from").str.len_bytes())
+        .unique("code", keep="first", maintain_order=True)
+    )
+    return codes.join(matched.select("code", "section"), on="code", how="left", maintain_order="left")
+
+
+def code_list(indicators: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
+    """`code` rows from the fee schedule's releases: each code once, from its first to its last release."""
+    listed = indicators.group_by("code_system", "code").agg(
+        pl.col("valid_from").min(), pl.col("valid_to").max(), pl.col("source_file").sort_by("valid_from").last()
+    )
+    placed = with_section(listed, sections).with_columns(copyright_holder=copyright_holder())
+    return ensure(placed.sort("code_system", "code"), Code)
+
+
+def short_descriptions(descriptors: pl.DataFrame) -> pl.DataFrame:
+    """`code_description` rows of kind `short` with the licence that goes with the owner of each descriptor."""
+    licence = copyright_holder().replace("CMS", "US-GOV")
+    return descriptors.with_columns(kind=pl.lit("short"), copyright_holder=copyright_holder(), licence=licence)
+
+
+def _digits() -> pl.Expr:
+    return pl.when(pl.col("code").str.contains("^[0-9]{4}[A-Z]$")).then(pl.col("code").str.slice(0, 4)).otherwise(pl.col("code"))
+
+
+def _suffix() -> pl.Expr:
+    return pl.when(pl.col("code").str.contains("^[0-9]{4}[A-Z]$")).then(pl.col("code").str.slice(4, 1))
