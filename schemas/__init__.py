@@ -5,7 +5,7 @@ from schemas.cms_pfs import AnesthesiaLocality, ConversionFactor, Gpci, PfsIndic
 from schemas.code import Code, CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRelation, CodeSection
 from schemas.cube import CodePayerModifier, CodeProfile, Contradiction, ProfileRule
 from schemas.modifier import Modifier, ModifierGroup
-from schemas.payer import Payer, PayerAlias, PayerOrganization
+from schemas.payer import OrganizationAncestor, Payer, PayerAlias, PayerOrganization
 from schemas.pipeline import Finding, RawFile, Release
 from schemas.rule import ModifierRule
 
@@ -22,6 +22,7 @@ TABLES: tuple[type[Table], ...] = (
     CodeDiagnosis,
     Payer,
     PayerOrganization,
+    OrganizationAncestor,
     PayerAlias,
     Modifier,
     ModifierGroup,

@@ -124,7 +124,9 @@ class Cited(Table):
     citation_title: str = column("Document that says so.", free_text=True)
     citation_publisher: str = column("Who published it.", free_text=True)
     citation_where: str = column("Page, section or address in it.", free_text=True)
-    read_date: pl.Date = column("Day the source was read.")
+    read_date: pl.Date = column(
+        "Day the source was read; empty where it is named as the place to look but was not opened.", nullable=True
+    )
     source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
     source_row: pl.Int64 = column("Line of the file, the header being line 1.", at_least=2)
 

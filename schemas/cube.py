@@ -13,6 +13,7 @@ from schemas.vocabulary import (
     MARKET_PATTERN,
     MODIFIER_PATTERN,
     PAYERS,
+    SECTIONS,
     TARGET_LINES,
     TIERS,
 )
@@ -30,6 +31,11 @@ class CodeProfile(Table):
     valid_from: pl.Date = column("First service date; before the oldest release only predicates on the code itself are met.")
     valid_to: pl.Date = column("Last service date; empty for the newest release, which answers until the next one.", nullable=True)
     release_id: str = column("Release the indicators come from; empty before the oldest release.", nullable=True)
+    section: str = column("Section of the code set.", values=SECTIONS)
+    has_26: str = column("The release has a row for the professional component.", nullable=True, values=("false", "true"))
+    has_tc: str = column("The release has a row for the technical component.", nullable=True, values=("false", "true"))
+    has_53: str = column("The release has a row for the discontinued procedure.", nullable=True, values=("false", "true"))
+    has_phases: str = column("The row's global package has shares above zero.", nullable=True, values=("false", "true"))
     profile_id: pl.Int64 = column("Number of the profile within this release of the dataset.", at_least=0)
 
     class Config:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import Cited, TableFacts, column
+from schemas.base import Cited, Table, TableFacts, column
 from schemas.vocabulary import LINES_OF_BUSINESS, PAYERS
 
 _NAMED_LINES = tuple(line for line in LINES_OF_BUSINESS if line != "any")
@@ -84,4 +84,21 @@ class PayerAlias(Cited):
             "facts": TableFacts(
                 "payers", "spelling, scope and date", ("comparison_form", "scope", "source_row"), "CC0-1.0", (150, 100_000)
             )
+        }
+
+
+class OrganizationAncestor(Table):
+    """Each organization with itself, its parents and `any`: rules of an ancestor hold for it."""
+
+    organization_id: str = column("The organization.", references="payer_organization.organization_id")
+    ancestor_id: str = column("Itself, a parent, or `any`.", references="payer_organization.organization_id")
+    distance: pl.Int64 = column("Steps between the two.", unit="steps", at_least=0)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "organization_ancestor"
+        unique = ["organization_id", "ancestor_id"]
+        metadata = {
+            "facts": TableFacts("payers", "organization and ancestor", ("organization_id", "ancestor_id"), "CC0-1.0", (60, 50_000))
         }

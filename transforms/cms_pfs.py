@@ -4,14 +4,17 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import polars as pl
 
-from schemas import AnesthesiaLocality, ConversionFactor, Gpci, PfsIndicator
-from transforms.code import code_system
+from schemas import AnesthesiaLocality, Code, CodeDescription, ConversionFactor, Gpci, PfsIndicator
+from transforms.code import code_list, code_system, short_descriptions
 from transforms.errors import StructureError
 from transforms.gate import Gated, ensure, typed_and_gated
+from transforms.sources import Built, FileCount, Period, SourceFile, Statement, Tables, counted, merged
 from transforms.read import RawText, Row, TextTable, check_header, records, text_table
 
 COLUMNS = {
@@ -52,14 +55,6 @@ _FLAGS = {"is_not_used_for_payment": "+", "is_rare_in_nonfacility": "NA", "is_ra
 _PHASES = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
 
 
-class Period(NamedTuple):
-    """Release of the fee schedule and the service dates it covers."""
-
-    release_id: str
-    valid_from: date
-    valid_to: date
-
-
 class RelativeValues(NamedTuple):
     """A relative value file: indicators with refusals, descriptors apart from them, and what the preamble says."""
 
@@ -76,6 +71,14 @@ class Localities(NamedTuple):
     rows: Gated
     national_factor: Decimal | None
     rows_read: int
+
+
+def build(files: Sequence[SourceFile], tables: Tables) -> Built:
+    """`pfs_indicator`, `conversion_factor`, `gpci`, `anesthesia_locality`, `code` and short `code_description` rows."""
+    by_release = groupby(sorted(files, key=_release), key=_release)
+    built = merged(_release_tables(list(group)) for _, group in by_release)
+    codes = code_list(built.tables["pfs_indicator"], tables["code_section"])
+    return built._replace(tables={**built.tables, "code": codes.select(Code.column_names())})
 
 
 def relative_values(raw: RawText, *, period: Period) -> RelativeValues:
@@ -174,6 +177,58 @@ def geographic_indices(raw: RawText, *, period: Period) -> Localities:
         table="gpci",
     )
     return Localities(_localities(table, Gpci, period=period), None, table.rows_read)
+
+
+def _release(file: SourceFile) -> Period:
+    if file.period is None:
+        raise StructureError(
+            file.raw.source_file,
+            expected="a release folder named YYYY-MM, or an origin.json that gives its period",
+            found="neither",
+            advice="Move the file to cms_pfs/<year>-<month of the release>/.",
+        )
+    return file.period
+
+
+def _release_tables(files: Sequence[SourceFile]) -> Built:
+    """All tables of one release."""
+    kinds = {PurePosixPath(file.raw.source_file).name[:4].upper(): file for file in files}
+    if "PPRR" not in kinds:
+        raise StructureError(
+            str(PurePosixPath(files[0].raw.source_file).parent),
+            expected="the relative value file PPRRVU*.csv",
+            found=", ".join(PurePosixPath(file.raw.source_file).name for file in files),
+            advice="Put the PPRRVU csv file of the release beside them.",
+        )
+    relative = kinds["PPRR"]
+    period = _release(relative)
+    values = relative_values(relative.raw, period=period)
+    localities = anesthesia_localities(kinds["ANES"].raw, period=period) if "ANES" in kinds else None
+    indices = geographic_indices(kinds["GPCI"].raw, period=period) if "GPCI" in kinds else None
+    factors = conversion_factors(
+        values.indicators.accepted,
+        anesthesia=localities.national_factor if localities else None,
+        anesthesia_file=kinds["ANES"].raw.source_file if localities else None,
+    )
+    parts = {"anesthesia_locality": localities, "gpci": indices}
+    present = {name: part for name, part in parts.items() if part is not None}
+    counts = [_count(relative, values.rows_read, values.indicators)]
+    counts += [_count(kinds[key], part.rows_read, part.rows) for key, part in (("ANES", localities), ("GPCI", indices)) if part]
+    return Built(
+        tables={
+            "pfs_indicator": values.indicators.accepted,
+            "conversion_factor": factors,
+            "code_description": short_descriptions(values.descriptors).select(CodeDescription.column_names()),
+            **{name: part.rows.accepted for name, part in present.items()},
+        },
+        findings=pl.concat([values.indicators.findings, *(part.rows.findings for part in present.values())]),
+        counts=counts,
+        statements=[Statement(relative.raw.source_file, values.notice, values.released)],
+    )
+
+
+def _count(file: SourceFile, rows_read: int, judged: Gated) -> FileCount:
+    return counted(file.raw.source_file, rows_read=rows_read, accepted=judged.accepted, findings=judged.findings)
 
 
 def _indicators(cells: pl.DataFrame, *, period: Period) -> pl.DataFrame:

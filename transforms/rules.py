@@ -189,7 +189,7 @@ def _beside_medicare(cells: pl.DataFrame) -> pl.DataFrame:
         medicare_effect_percent="effect_percent",
     )
     beside = cells.sort("valid_from").join_asof(
-        medicare.sort("valid_from"), on="valid_from", by=("profile_id", "modifier"), strategy="backward"
+        medicare.sort("valid_from"), on="valid_from", by=("profile_id", "modifier"), strategy="backward", check_sortedness=False
     )
     is_over = pl.col("medicare_disposition").is_null() | (pl.col("medicare_ends") < pl.col("valid_from")).fill_null(value=False)
     return beside.with_columns(

@@ -1,0 +1,53 @@
+"""Curated sources: csv files kept with the project, whose every row cites who says so."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from schemas.base import Table
+from transforms.gate import gate, typed
+from transforms.read import TextTable, csv_table
+from transforms.sources import Built, SourceFile, counted
+
+_DERIVED = {"source_file", "source_row", "comparison_form", "rank"}
+"""Columns of curated tables that no file holds."""
+
+
+def file_columns(model: type[Table]) -> list[str]:
+    """Header of the curated file behind a table: its columns in declared order without the derived ones."""
+    return [name for name in model.column_names() if name not in _DERIVED]
+
+
+def comparison_form(spelling: pl.Expr) -> pl.Expr:
+    """Lower case, bracketed ids dropped, every run of other signs one blank: 'AETNA [1001]' and 'Aetna' are equal."""
+    return spelling.str.to_lowercase().str.replace_all(r"\[[^\]]*\]", " ").str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
+
+
+def curated(files: Sequence[SourceFile], model: type[Table], *, known: Mapping[str, pl.Series] | None = None) -> Built:
+    """Rows of curated csv files that are typed, complete and refer only to what exists, and findings for the others.
+
+    Raises StructureError where a header differs from `file_columns`.
+    """
+    name, columns = model.table_name(), file_columns(model)
+    tables = [csv_table(file.raw, columns, table=name) for file in files]
+    rows = pl.concat([table.rows for table in tables])
+    cast = typed(_with_derived(rows, model), model)
+    judged = gate(cast.accepted, model, known=known)
+    return as_built(files, tables, name, judged.accepted, pl.concat([cast.findings, judged.findings]))
+
+
+def as_built(
+    files: Sequence[SourceFile], tables: Sequence[TextTable], name: str, accepted: pl.DataFrame, findings: pl.DataFrame
+) -> Built:
+    """Accepted rows of one table with all findings and the count of each file."""
+    every = pl.concat([*(table.findings for table in tables), findings])
+    counts = [
+        counted(file.raw.source_file, rows_read=table.rows_read, accepted=accepted, findings=every)
+        for file, table in zip(files, tables, strict=True)
+    ]
+    return Built({name: accepted}, every, counts)
+
+
+def _with_derived(rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
+    derived = {"comparison_form": comparison_form(pl.col("alias")), "rank": pl.lit(0, dtype=pl.Int64)}
+    return rows.with_columns(expression.alias(name) for name, expression in derived.items() if name in model.column_names())

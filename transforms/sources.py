@@ -1,0 +1,85 @@
+"""What every source is given and gives back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas import TABLES
+from transforms.errors import BrokenCheckError
+from transforms.gate import findings_frame
+from transforms.read import RawText
+
+Tables = Mapping[str, pl.DataFrame]
+"""Accepted rows by table name."""
+
+
+class Period(NamedTuple):
+    """Release of a source and the service dates it covers."""
+
+    release_id: str
+    valid_from: date
+    valid_to: date
+
+
+class SourceFile(NamedTuple):
+    """A raw file ready to be read: its text, its release and under which licence its own words stand."""
+
+    raw: RawText
+    period: Period | None
+    licence: str
+
+
+class FileCount(NamedTuple):
+    """Rows of one file: read = accepted + refused."""
+
+    source_file: str
+    rows_read: int
+    rows_accepted: int
+    rows_refused: int
+
+
+class Statement(NamedTuple):
+    """What a published file says about itself."""
+
+    source_file: str
+    notice: str
+    released: date
+
+
+class Built(NamedTuple):
+    """Normalised rows of a source, findings, and the count of rows of each file."""
+
+    tables: Tables
+    findings: pl.DataFrame
+    counts: Sequence[FileCount]
+    statements: Sequence[Statement] = ()
+
+
+def counted(source_file: str, *, rows_read: int, accepted: pl.DataFrame, findings: pl.DataFrame) -> FileCount:
+    """The count of one file. Raises BrokenCheckError where accepted and refused rows do not add up to the rows read."""
+    here = pl.col("source_file") == source_file
+    refused = findings.filter(here & (pl.col("severity") == "refused")).select("source_row").n_unique()
+    kept = accepted.filter(here).height
+    if kept + refused != rows_read:
+        raise BrokenCheckError(f"{source_file}: {rows_read} rows read, but {kept} accepted and {refused} refused.")
+    return FileCount(source_file, rows_read, kept, refused)
+
+
+def merged(parts: Iterable[Built]) -> Built:
+    """Several results as one; rows of a table stand in the order of the parts."""
+    results = list(parts)
+    names = dict.fromkeys(name for part in results for name in part.tables)
+    return Built(
+        tables={name: pl.concat([part.tables[name] for part in results if name in part.tables]) for name in names},
+        findings=pl.concat([findings_frame(), *(part.findings for part in results)]),
+        counts=[count for part in results for count in part.counts],
+        statements=[statement for part in results for statement in part.statements],
+    )
+
+
+def empty(name: str) -> pl.DataFrame:
+    """A table without rows."""
+    model = {declared.table_name(): declared for declared in TABLES}[name]
+    return pl.DataFrame(schema=model.polars_schema())
