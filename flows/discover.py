@@ -1,0 +1,190 @@
+"""Which raw files there are, where they come from, and whether they are what their origin.json says."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flows import SHIPPED_RAW
+from flows.registry import SOURCES, Source
+from flows.settings import StopError
+from transforms.errors import StructureError
+from transforms.read import MAX_BYTES
+from transforms.sources import Period
+
+OPEN_LICENCES = ("CC0-1.0", "US-GOV")
+"""Licences under which the words of a file may stand in an open build."""
+
+
+class Origin(NamedTuple):
+    """What origin.json says about a release; a folder without one is local."""
+
+    source: str
+    release_id: str
+    kind: str
+    publisher: str
+    title: str
+    licence: str
+    url: str | None = None
+    published: date | None = None
+    period: Period | None = None
+    hashes: tuple[tuple[str, str], ...] = ()
+
+
+class InputFile(NamedTuple):
+    """A raw file found."""
+
+    source: str
+    path: Path
+    source_file: str
+    """Path below raw/ with forward slashes."""
+    origin: Origin
+    sha256: str
+    size_bytes: int
+    is_local: bool
+    """Not named by an origin.json."""
+
+    @property
+    def licence(self) -> str:
+        """Licence of the file's own words."""
+        return "local" if self.is_local else self.origin.licence
+
+
+class Inputs(NamedTuple):
+    """Everything a refresh reads."""
+
+    files: tuple[InputFile, ...]
+    ignored: tuple[str, ...]
+    shipped: tuple[str, ...]
+    """Sources that the raw folder lacks and that were taken from the project instead."""
+
+
+def discover(raw: Path) -> Inputs:
+    """Files of every registered source. Raises StopError without a raw folder, StructureError for a source that is not whole."""
+    if not raw.is_dir():
+        raise StopError(f"{raw}: expected the folder with the raw files, found {'a file' if raw.exists() else 'nothing'}. Give it with --raw.")
+    files: list[InputFile] = []
+    shipped: list[str] = []
+    for source in SOURCES:
+        found = list(_files(raw, source))
+        if not found and not source.has_releases and (SHIPPED_RAW / source.name).is_dir() and raw.resolve() != SHIPPED_RAW:
+            found = list(_files(SHIPPED_RAW, source))
+            shipped.append(source.name)
+        _check_complete(source, found, raw=raw)
+        files += found
+    taken = {file.path for file in files}
+    ignored = [_relative(path, raw) for path in _every_file(raw) if path not in taken and path.name != "origin.json"]
+    return Inputs(tuple(files), tuple(ignored), tuple(shipped))
+
+
+def read_bytes(file: InputFile) -> bytes:
+    """The bytes of a file, which must be those that were hashed."""
+    content = file.path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise StructureError(file.source_file, expected="the bytes hashed at the start", found="others", advice="Run the refresh again.")
+    return content
+
+
+def _files(raw: Path, source: Source) -> Iterator[InputFile]:
+    folder = raw / source.name
+    for place in _release_folders(folder) if source.has_releases else [folder]:
+        origin = _origin(place, source, raw=raw)
+        for path in sorted(place.iterdir()) if place.is_dir() else []:
+            if path.is_file() and any(fnmatchcase(path.name, pattern) for pattern in source.files):
+                yield _input(path, source, origin, raw=raw)
+
+
+def _release_folders(folder: Path) -> list[Path]:
+    return sorted(place for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else []
+
+
+def _input(path: Path, source: Source, origin: Origin, *, raw: Path) -> InputFile:
+    name, size = _relative(path, raw), path.stat().st_size
+    if size > MAX_BYTES:
+        raise StructureError(name, expected=f"at most {MAX_BYTES:,} bytes", found=f"{size:,}", advice="Check that this is the file you meant.")
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    stated = dict(origin.hashes).get(path.name)
+    if stated is not None and stated != sha256:
+        raise StructureError(
+            name,
+            expected=f"sha256 {stated[:12]}... as its origin.json says",
+            found=f"{sha256[:12]}...",
+            advice="Fetch the file again, or remove its entry from origin.json to take it as a local file.",
+        )
+    is_local = origin.kind == "local" or (origin.kind == "published" and stated is None)
+    return InputFile(source.name, path, name, origin, sha256, size, is_local)
+
+
+def _origin(place: Path, source: Source, *, raw: Path) -> Origin:
+    release_id = place.name if source.has_releases else "current"
+    path = place / "origin.json"
+    if not path.is_file():
+        period = _period_of_folder(release_id) if source.has_releases else None
+        return Origin(source.name, release_id, "local", "local", "Local files without origin.json", "local", period=period)
+    try:
+        return _stated_origin(json.loads(path.read_text(encoding="utf-8")), source, release_id)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StructureError(
+            _relative(path, raw),
+            expected="JSON with kind, publisher, title, licence and dates as YYYY-MM-DD",
+            found=f"{type(error).__name__}: {error}",
+            advice="Compare it with the origin.json files that the project ships.",
+        ) from error
+
+
+def _stated_origin(stated: dict[str, Any], source: Source, release_id: str) -> Origin:
+    period = None
+    if source.has_releases:
+        period = Period(release_id, date.fromisoformat(stated["valid_from"]), date.fromisoformat(stated["valid_to"]))
+    hashes = tuple((name, entry["sha256"]) for name, entry in stated.get("files", {}).items())
+    if stated["kind"] not in ("published", "curated"):
+        raise ValueError(f"kind is {stated['kind']!r}, not 'published' or 'curated'")
+    return Origin(
+        source.name,
+        release_id,
+        stated["kind"],
+        stated["publisher"],
+        stated["title"],
+        stated["licence"],
+        stated.get("url"),
+        date.fromisoformat(stated["published"]),
+        period,
+        hashes,
+    )
+
+
+def _period_of_folder(release_id: str) -> Period | None:
+    """Quarter that starts in the month a release folder is named after."""
+    named = re.match(r"^(\d{4})-(0[1-9]|1[0-2])$", release_id)
+    if not named:
+        return None
+    first = date(int(named[1]), int(named[2]), 1)
+    after = date(first.year + (first.month + 2) // 12, (first.month + 2) % 12 + 1, 1)
+    return Period(release_id, first, after - timedelta(days=1))
+
+
+def _check_complete(source: Source, found: Iterable[InputFile], *, raw: Path) -> None:
+    names = [file.path.name for file in found]
+    missing = [pattern for pattern in source.required if not any(fnmatchcase(name, pattern) for name in names)]
+    if missing:
+        where = f"{source.name}/<release>/" if source.has_releases else f"{source.name}/"
+        raise StructureError(
+            f"{raw.name}/{where}",
+            expected=f"the file {', '.join(missing)}",
+            found=", ".join(names) or "no file of this source",
+            advice="Put the file there; docs/sources.md says where it is published.",
+        )
+
+
+def _every_file(raw: Path) -> Iterator[Path]:
+    yield from sorted(path for path in raw.rglob("*") if path.is_file())
+
+
+def _relative(path: Path, raw: Path) -> str:
+    root = raw if path.is_relative_to(raw) else SHIPPED_RAW
+    return path.relative_to(root).as_posix()

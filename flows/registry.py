@@ -1,0 +1,41 @@
+"""Every source, one line each, in the order in which they are built: a source may use the tables of those above it."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from transforms import cms_pfs, code_pages, code_sections, modifiers, payer_rules, payers
+from transforms.sources import Built, SourceFile, Tables
+
+
+class Source(NamedTuple):
+    """A folder below raw/, the files it holds, and the function that normalises them."""
+
+    name: str
+    files: tuple[str, ...]
+    """Name patterns; a file that fits none is reported and left alone."""
+    required: tuple[str, ...]
+    """Name patterns of which each must be there."""
+    has_releases: bool
+    """The folder holds one folder per release; otherwise its files are curated here."""
+    encodings: tuple[str, ...]
+    """`utf-8`, and `cp1252` where the publisher is known to use it."""
+    tables: tuple[str, ...]
+    build: Callable[[Sequence[SourceFile], Tables], Built]
+
+
+_UTF8, _CMS = ("utf-8",), ("utf-8", "cp1252")
+_PAYERS = ("payer.csv", "payer_organization.csv", "payer_alias.csv")
+_PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_alias")
+_MODIFIERS = ("modifier.csv", "modifier_group.csv")
+_PFS = ("PPRRVU*.csv", "ANES*.csv", "GPCI*.csv")
+_PFS_TABLES = ("pfs_indicator", "conversion_factor", "gpci", "anesthesia_locality", "code", "code_description")
+_PAGE_TABLES = ("code_page", "code_description", "code_claim", "code_relation", "code_diagnosis")
+
+SOURCES = (
+    Source("code_sections", ("code_section.csv",), ("code_section.csv",), False, _UTF8, ("code_section",), code_sections.build),
+    Source("payers", _PAYERS, _PAYERS, False, _UTF8, _PAYER_TABLES, payers.build),
+    Source("modifiers", _MODIFIERS, _MODIFIERS, False, _UTF8, ("modifier", "modifier_group"), modifiers.build),
+    Source("payer_rules", ("*.csv",), ("*.csv",), False, _UTF8, ("modifier_rule",), payer_rules.build),
+    Source("cms_pfs", _PFS, ("PPRRVU*.csv",), True, _CMS, _PFS_TABLES, cms_pfs.build),
+    Source("code_pages", ("*.txt",), (), False, _CMS, _PAGE_TABLES, code_pages.build),
+)

@@ -1,0 +1,43 @@
+"""What a refresh is asked to do, and how it ends."""
+
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `payref`; README lists them."""
+
+    OK = 0
+    NO_ANSWER = 1
+    USAGE = 2
+    STOPPED = 3
+    REFUSED_ROWS = 4
+    LOCKED = 5
+
+
+class Settings(NamedTuple):
+    """One refresh."""
+
+    raw: Path
+    output: Path
+    is_licensed: bool = False
+    """Carry AMA and ADA descriptors and texts of unknown terms; for holders of the licences."""
+    is_strict: bool = False
+    """Refused rows make exit code 4."""
+    is_forced: bool = False
+    """Build even where nothing changed."""
+    threads: int = 2
+
+    @property
+    def build(self) -> str:
+        """Kind of build: `open` or `licensed`."""
+        return "licensed" if self.is_licensed else "open"
+
+
+class StopError(Exception):
+    """A refresh that cannot go on for a reason outside the data: no raw folder, no space, no permission."""
+
+
+class LockedError(Exception):
+    """Another refresh works on the same output folder."""
