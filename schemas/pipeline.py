@@ -55,7 +55,7 @@ class Finding(Table):
 
     source_file: str = column("Path below raw/.", references="raw_file.source_file", free_text=True)
     source_row: pl.Int64 = column("Line of the file.", at_least=0)
-    column_name: str = column("Column at fault; empty for a whole row.", nullable=True)
+    column_name: str = column("Column at fault; `*` for a whole row.")
     rule_id: str = column("Rule broken, as table.column.check.")
     severity: str = column("`refused` rows are not in the data.", values=SEVERITIES)
     value: str = column("Value found.", nullable=True, free_text=True)

@@ -7,7 +7,7 @@ import polars as pl
 
 from schemas import CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRelation
 from schemas.base import Table
-from transforms.gate import ensure, findings_frame
+from transforms.gate import WHOLE_ROW, ensure, findings_frame
 from transforms.page_text import Page, PageRefusedError, parse
 from transforms.payers import resolve_names
 from transforms.sources import Built, FileCount, SourceFile, Tables
@@ -65,7 +65,7 @@ def _warnings(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:
 
 
 def _finding(file: SourceFile, rule_id: str, line: int, value: str, reason: str, *, severity: str) -> dict[str, Any]:
-    where = {"source_file": file.raw.source_file, "source_row": line, "column_name": None}
+    where = {"source_file": file.raw.source_file, "source_row": line, "column_name": WHOLE_ROW}
     return {**where, "rule_id": rule_id, "severity": severity, "value": value, "reason": reason}
 
 

@@ -10,6 +10,8 @@ from schemas import Finding
 from schemas.base import NOT_STATED, Column, Table
 from transforms.errors import BrokenCheckError
 
+WHOLE_ROW = "*"
+"""Stands for the column of a finding that concerns a row as a whole."""
 _CHECKS = {
     "isin": "isin",
     "str_matches": "pattern",
@@ -131,7 +133,6 @@ def _as_findings(cases: pl.DataFrame, rows: pl.DataFrame, model: type[Table]) ->
     named = pl.DataFrame(
         [(column, check, *rule) for (column, check), rule in sorted(rules.items())],
         schema=["column", "check", "column_name", "rule_id", "reason"],
-        schema_overrides={"column_name": pl.String},
         orient="row",
     )
     return (
@@ -145,22 +146,22 @@ def _as_findings(cases: pl.DataFrame, rows: pl.DataFrame, model: type[Table]) ->
             "column_name",
             "rule_id",
             severity=pl.lit("refused"),
-            value=pl.when(pl.col("column_name").is_not_null()).then(pl.col("failure_case")),
+            value=pl.when(pl.col("column_name") != WHOLE_ROW).then(pl.col("failure_case")),
             reason="reason",
         )
         .select(Finding.column_names())
     )
 
 
-def _rule(model: type[Table], column: str, check: str) -> tuple[str | None, str, str]:
+def _rule(model: type[Table], column: str, check: str) -> tuple[str, str, str]:
     """Column at fault, stable rule id and the sentence that says what was expected."""
     table, kind = model.table_name(), _CHECKS.get(check.split("(")[0])
     if kind == "unique":
         key = model.to_schema().unique or []
-        return None, f"{table}.key.unique", f"The key ({', '.join(key)}) must occur once."
+        return WHOLE_ROW, f"{table}.key.unique", f"The key ({', '.join(key)}) must occur once."
     if kind is None:
         sentence = next(str(c.description) for c in model.to_schema().checks if c.name == check)
-        return None, f"{table}.{check}", sentence
+        return WHOLE_ROW, f"{table}.{check}", sentence
     declared = next(c for c in model.columns() if c.name == column)
     sentences = {
         "isin": f"Must be one of {', '.join(declared.values or ())}.",

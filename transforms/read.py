@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from transforms.errors import StructureError
-from transforms.gate import findings_frame
+from transforms.gate import WHOLE_ROW, findings_frame
 
 DOS_END_OF_FILE = "\x1a"
 _SIGNATURES = {
@@ -119,7 +119,7 @@ def text_table(rows: Sequence[Row], columns: Sequence[str], *, source_file: str,
         {
             "source_file": source_file,
             "source_row": row.line,
-            "column_name": None,
+            "column_name": WHOLE_ROW,
             "rule_id": f"{table}.row.cell_count",
             "severity": "refused",
             "value": f"{len(row.cells)} cells",

@@ -5,11 +5,13 @@ A rule answers where its predicate is met, its scope covers the question, its da
 Equal ranks that differ leave the cell `not_published` and make a contradiction.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
 import polars as pl
 
+from schemas import CodePayerModifier
 from schemas.base import NOT_STATED
 from schemas.cube import SCOPE
 from schemas.vocabulary import TIERS
@@ -20,6 +22,7 @@ MEDICARE = "medicare"
 ANSWER = ("disposition", "effect_kind", "effect_percent", "effect_units", "effect_formula", "target_line")
 """What makes two answers the same."""
 _CELL = ("profile_id", "payer_id", "modifier", *SCOPE)
+_CODE = ("code_system", "code", "component", "valid_from")
 _DAY = timedelta(days=1)
 _UNANSWERED = {"disposition": "not_published", "effect_kind": "none", "target_line": "line"}
 
@@ -60,6 +63,22 @@ def resolve(profiles: Profiles, rules: pl.DataFrame, payers: pl.DataFrame, lines
     answered = _answered(spans, contenders, payers)
     cells = _beside_medicare(_merged(answered))
     return Cube(cells.sort(*_CELL, "valid_from"), profile_rules.sort("profile_id", "rule_id"), _disagreements(contenders))
+
+
+def written_out(cells: pl.DataFrame, code_profile: pl.DataFrame, *, chunk_rows: int) -> Iterator[pl.DataFrame]:
+    """The table `code_payer_modifier` in the order of its key, in pieces of about `chunk_rows`: each code with its profile's cells.
+
+    Codes stand in order and so do the cells of a profile, so gathering them by position needs no sort.
+    """
+    columns = CodePayerModifier.column_names()
+    ordered = cells.sort("profile_id", *CodePayerModifier.facts().key[3:])
+    places = ordered.with_row_index("first").group_by("profile_id").agg(pl.col("first").min(), pl.len().alias("cell_count"))
+    profiled = code_profile.sort(_CODE).join(places, on="profile_id", maintain_order="left")
+    piece = (profiled["cell_count"].cum_sum() - 1) // chunk_rows
+    last = pl.col("first") + pl.col("cell_count")
+    for part in profiled.with_columns(piece=piece).partition_by("piece", maintain_order=True):
+        picked = part.select("code_system", "code", "component", at=pl.int_ranges("first", last)).explode("at")
+        yield pl.concat([picked.drop("at"), ordered.drop("profile_id")[picked["at"]]], how="horizontal").select(columns)
 
 
 def _for_each_modifier(rules: pl.DataFrame, modifiers: pl.Series) -> pl.DataFrame:

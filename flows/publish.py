@@ -1,0 +1,170 @@
+"""Releases on disk: their name, their manifest, and the one atomic switch that makes a release current."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from flows.dataset import Dataset
+from flows.discover import Inputs
+from flows.export import ExportedFile, sha256_of, write_json
+from flows.load import STORAGE_VERSION
+from flows.settings import LockedError, Settings, StopError
+from schemas import SCHEMA_VERSION
+from transforms.errors import BrokenCheckError
+
+DATABASE = "payer_reference.duckdb"
+
+
+def release_name(inputs: Inputs, *, build: str) -> str:
+    """Newest publication date of the inputs and eight characters of the hash of all inputs, schema version and build.
+
+    No clock in it: the same inputs make the same name anywhere.
+    """
+    stated = [[file.source_file, file.sha256, file.licence, str(file.origin.period)] for file in sorted(inputs.files)]
+    digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, build, stated]).encode()).hexdigest()
+    dates = [file.origin.published for file in inputs.files if file.origin.published]
+    return f"{max(dates).isoformat() if dates else 'local'}-{digest[:8]}"
+
+
+def current_release(output: Path) -> dict[str, Any] | None:
+    """Manifest of the current release, or None where there is none. Raises StopError where it cannot be read."""
+    path = output / "current" / "manifest.json"
+    if not path.is_file():
+        return None
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StopError(f"{path}: expected JSON, found {error}. Remove output/current and refresh again.") from error
+    return manifest
+
+
+def is_published(output: Path, release: str) -> bool:
+    """The release is current and its database is there."""
+    manifest = current_release(output)
+    return manifest is not None and manifest["release"] == release and (output / "current" / DATABASE).is_file()
+
+
+@contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """The output folder for this process alone. Raises LockedError where another refresh has it; the system drops it with the process."""
+    path = output / ".lock"
+    with path.open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            stream.seek(0)
+            raise LockedError(f"Another refresh ({stream.read().strip() or 'unknown process'}) works on {output}.") from error
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()}")
+        stream.flush()
+        yield
+
+
+def prepared(settings: Settings) -> None:
+    """The output folder, writable. Raises StopError where it is not."""
+    try:
+        (settings.output / "releases").mkdir(parents=True, exist_ok=True)
+        probe = settings.output / ".write-test"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise StopError(f"{settings.output}: expected a folder that can be written, found: {error.strerror}. Choose another with --output.") from error
+
+
+@contextmanager
+def building(output: Path, release: str) -> Iterator[Path]:
+    """A folder to build in, gone afterwards unless it was moved away. Leftovers of a run that died are removed first."""
+    root = output / ".building"
+    shutil.rmtree(root, ignore_errors=True)
+    folder = root / release
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def manifest(settings: Settings, inputs: Inputs, dataset: Dataset, files: list[ExportedFile], *, release: str) -> dict[str, Any]:
+    """What the release holds, from what, and what was left out. The database file is hashed apart: its bytes differ by run."""
+    finding = dataset.tables["finding"]
+    counted = dataset.tables["raw_file"].group_by("source").agg(pl.col("^rows_.*$").sum()).sort("source")
+    return {
+        "release": release,
+        "build": settings.build,
+        "schema_version": SCHEMA_VERSION,
+        "database": {"path": DATABASE, "storage_version": STORAGE_VERSION},
+        "inputs": [
+            {
+                "file": file.source_file,
+                "source": file.source,
+                "release": file.origin.release_id,
+                "origin": "local" if file.is_local else file.origin.kind,
+                "licence": file.licence,
+                "bytes": file.size_bytes,
+                "sha256": file.sha256,
+            }
+            for file in inputs.files
+        ],
+        "rows": {row.pop("source"): row for row in counted.to_dicts()},
+        "findings": dict(finding.group_by("severity").len().sort("severity").iter_rows()),
+        "files": [file._asdict() for file in files],
+        "left_out": [{"table": table, "reason": reason, "rows": rows} for table, reason, rows in dataset.left_out],
+        "not_read": list(inputs.ignored),
+        "taken_from_the_project": list(inputs.shipped),
+    }
+
+
+def finish(folder: Path, described: dict[str, Any]) -> None:
+    """Manifest and hash of the database beside the exports, everything verified and on disk. Raises BrokenCheckError."""
+    shutil.rmtree(folder / "spill", ignore_errors=True)
+    (folder / f"{DATABASE}.sha256").write_text(f"{sha256_of(folder / DATABASE)}  {DATABASE}\n", encoding="utf-8")
+    write_json(folder / "manifest.json", described)
+    _verify(folder, described)
+    for path in sorted(folder.rglob("*")):
+        _sync(path)
+    _sync(folder)
+
+
+def publish(folder: Path, output: Path, *, release: str) -> None:
+    """The built folder as a release, then current: one rename, after which readers find the new one."""
+    target = output / "releases" / release
+    if target.exists():
+        shutil.rmtree(target)
+    folder.rename(target)
+    _sync(target.parent)
+    link = output / ".current-new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path("releases") / release)
+    link.replace(output / "current")
+    _sync(output)
+
+
+def _verify(folder: Path, described: dict[str, Any]) -> None:
+    """The database opens, has no journal beside it, and holds as many rows as the Parquet files say."""
+    journal = folder / f"{DATABASE}.wal"
+    if journal.exists():
+        raise BrokenCheckError(f"{journal} was left behind, so the database was not closed.")
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+        for file in described["files"]:
+            if file["path"].endswith(".parquet"):
+                found = connection.execute("SELECT count(*) FROM read_parquet($1)", [str(folder / file["path"])]).fetchall()[0][0]
+                held = connection.execute(f"SELECT count(*) FROM {file['table']}").fetchall()[0][0]
+                if not file["rows"] == found == held:
+                    raise BrokenCheckError(f"{file['path']}: {file['rows']} rows exported, {found} found, {held} in the database.")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

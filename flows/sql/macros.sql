@@ -1,0 +1,276 @@
+CREATE MACRO modifiers_for(
+    the_code,
+    the_payer,
+    on_date := current_date,
+    as_component := NULL,
+    for_line := NULL,
+    in_market := 'any',
+    for_organization := 'any'
+) AS TABLE
+WITH asked AS (
+    SELECT
+        known.code AS asked_code,
+        insurer.payer_id AS asked_payer,
+        CAST(on_date AS DATE) AS asked_date,
+        coalesce(for_line, insurer.default_line_of_business) AS asked_line,
+        coalesce(
+            as_component,
+            (
+                SELECT rows_of_code.component
+                FROM code_profile AS rows_of_code
+                WHERE rows_of_code.code = the_code
+                    AND CAST(on_date AS DATE) BETWEEN rows_of_code.valid_from AND coalesce(rows_of_code.valid_to, DATE '9999-12-31')
+                ORDER BY list_position(['global', '26', 'TC', '53'], rows_of_code.component)
+                LIMIT 1
+            ),
+            'global'
+        ) AS asked_component
+    FROM (SELECT DISTINCT listed.code FROM code AS listed WHERE listed.code = the_code) AS known
+    CROSS JOIN payer AS insurer
+    WHERE insurer.payer_id = the_payer
+),
+governed AS (SELECT DISTINCT rule.modifier FROM modifier_rule AS rule WHERE rule.modifier <> 'any'),
+releases AS (
+    SELECT min(fee.valid_from) AS first_day, max(fee.valid_to) AS last_day, max_by(fee.release_id, fee.valid_to) AS newest FROM pfs_indicator AS fee
+),
+answers AS (
+    SELECT
+        cell.*,
+        row_number() OVER (
+            PARTITION BY cell.modifier
+            ORDER BY line.distance, (cell.market <> 'any') DESC, (cell.line_of_business <> 'any') DESC
+        ) AS place
+    FROM asked
+    JOIN code_payer_modifier AS cell
+        ON cell.code = asked.asked_code
+        AND cell.component = asked.asked_component
+        AND cell.payer_id = asked.asked_payer
+        AND asked.asked_date BETWEEN cell.valid_from AND coalesce(cell.valid_to, DATE '9999-12-31')
+        AND cell.line_of_business IN ('any', asked.asked_line)
+        AND cell.market IN ('any', in_market)
+    JOIN organization_ancestor AS line ON line.organization_id = for_organization AND line.ancestor_id = cell.organization_id
+)
+SELECT
+    asked.asked_code AS code,
+    asked.asked_component AS component,
+    asked.asked_payer AS payer_id,
+    governed.modifier,
+    coalesce(answers.disposition, 'not_published') AS disposition,
+    coalesce(answers.effect_kind, 'none') AS effect_kind,
+    answers.effect_percent,
+    answers.effect_units,
+    answers.effect_formula,
+    coalesce(answers.target_line, 'line') AS target_line,
+    answers.rule_id,
+    answers.tier,
+    coalesce(
+        answers.reason,
+        CASE
+            WHEN asked.asked_date < releases.first_day
+                THEN 'The oldest fee schedule release here starts on ' || releases.first_day || ' and no dated rule of the payer is older.'
+            ELSE 'The fee schedule in force on that day has no such row of the code.'
+        END
+    ) AS reason,
+    coalesce(answers.organization_id, 'any') AS organization_id,
+    coalesce(answers.line_of_business, 'any') AS line_of_business,
+    coalesce(answers.market, 'any') AS market,
+    answers.valid_from,
+    answers.valid_to,
+    coalesce(answers.medicare_disposition, 'not_published') AS medicare_disposition,
+    answers.medicare_effect_percent,
+    asked.asked_date > releases.last_day AS is_stale,
+    releases.newest AS newest_release,
+    releases.last_day AS newest_release_last_day
+FROM asked
+CROSS JOIN governed
+CROSS JOIN releases
+LEFT JOIN answers ON answers.modifier = governed.modifier AND answers.place = 1
+ORDER BY governed.modifier;
+
+COMMENT ON MACRO TABLE modifiers_for IS 'Every governed modifier of a code for a payer on a day: modifiers_for(code, payer, on_date, as_component :=, for_line :=, in_market :=, for_organization :=). Without a line of business the payer''s default is taken.';
+
+CREATE MACRO explain(
+    the_code,
+    the_payer,
+    the_modifier,
+    on_date := current_date,
+    as_component := NULL,
+    for_line := NULL,
+    in_market := 'any',
+    for_organization := 'any'
+) AS TABLE
+WITH answer AS (
+    SELECT given.*
+    FROM modifiers_for(
+        the_code,
+        the_payer,
+        on_date := on_date,
+        as_component := as_component,
+        for_line := for_line,
+        in_market := in_market,
+        for_organization := for_organization
+    ) AS given
+    WHERE given.modifier = the_modifier
+),
+asked AS (
+    SELECT
+        answer.*,
+        CAST(on_date AS DATE) AS asked_date,
+        coalesce(for_line, (SELECT insurer.default_line_of_business FROM payer AS insurer WHERE insurer.payer_id = answer.payer_id)) AS asked_line
+    FROM answer
+),
+profiled AS (
+    SELECT kept.*
+    FROM code_profile AS kept
+    JOIN asked
+        ON kept.code = asked.code
+        AND kept.component = asked.component
+        AND asked.asked_date BETWEEN kept.valid_from AND coalesce(kept.valid_to, DATE '9999-12-31')
+),
+facts AS (
+    SELECT
+        profiled.profile_id,
+        fee.source_file,
+        fee.source_row,
+        json_merge_patch(coalesce(to_json(fee), '{}'), to_json(profiled)) AS known
+    FROM profiled
+    LEFT JOIN pfs_indicator AS fee
+        ON fee.code = profiled.code AND fee.component = profiled.component AND fee.release_id = profiled.release_id
+),
+considered AS (
+    SELECT
+        rule.*,
+        facts.known,
+        facts.source_file AS indicator_file,
+        facts.source_row AS indicator_row,
+        asked.is_stale,
+        asked.newest_release,
+        asked.newest_release_last_day,
+        asked.asked_date BETWEEN rule.effective_from AND coalesce(rule.effective_to, DATE '9999-12-31') AS is_in_force,
+        rule.line_of_business IN ('any', asked.asked_line)
+            AND rule.market IN ('any', in_market)
+            AND rule.organization_id IN (
+                SELECT line.ancestor_id FROM organization_ancestor AS line WHERE line.organization_id = for_organization
+            ) AS is_in_scope
+    FROM asked
+    CROSS JOIN facts
+    JOIN profile_rule AS met ON met.profile_id = facts.profile_id
+    JOIN modifier_rule AS rule
+        ON rule.rule_id = met.rule_id AND rule.payer_id = asked.payer_id AND rule.modifier IN ('any', asked.modifier)
+),
+judged AS (
+    SELECT
+        considered.*,
+        considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope AS may_answer,
+        max(considered.rank) FILTER (WHERE considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope) OVER () AS top_rank
+    FROM considered
+),
+best AS (
+    SELECT
+        min(judged.rule_id) AS first_rule,
+        count(DISTINCT concat_ws('|', judged.disposition, judged.effect_kind, coalesce(CAST(judged.effect_percent AS VARCHAR), '-'), coalesce(judged.effect_percent_from, '-'), coalesce(CAST(judged.effect_units AS VARCHAR), '-'), coalesce(judged.effect_formula, '-'), judged.target_line)) AS answers
+    FROM judged
+    WHERE judged.may_answer AND judged.rank = judged.top_rank
+),
+verdicts AS (
+    SELECT
+        judged.*,
+        CASE
+            WHEN judged.state <> 'effective' THEN judged.state
+            WHEN NOT judged.is_in_force THEN 'not_in_force'
+            WHEN NOT judged.is_in_scope THEN 'other_scope'
+            WHEN judged.rank < judged.top_rank THEN 'outranked'
+            WHEN best.answers > 1 THEN 'tied'
+            WHEN judged.rule_id = best.first_rule THEN 'won'
+            ELSE 'agrees'
+        END AS verdict
+    FROM judged
+    CROSS JOIN best
+)
+SELECT
+    asked.code,
+    asked.component,
+    asked.payer_id,
+    asked.modifier,
+    coalesce(verdicts.verdict, 'no_rule') AS verdict,
+    CASE coalesce(verdicts.verdict, 'no_rule')
+        WHEN 'won' THEN 'Highest rank in force: ' || verdicts.rank || '.'
+        WHEN 'agrees' THEN 'Same rank and same answer as the rule that won.'
+        WHEN 'tied' THEN 'Same rank as another rule with another answer, so none answers.'
+        WHEN 'outranked' THEN 'Rank ' || verdicts.rank || ' is below ' || verdicts.top_rank || '.'
+        WHEN 'other_scope' THEN 'Holds for ' || verdicts.organization_id || ', ' || verdicts.line_of_business || ', ' || verdicts.market || ' only.'
+        WHEN 'not_in_force' THEN 'In force from ' || verdicts.effective_from || coalesce(' to ' || verdicts.effective_to, '') || '.'
+        WHEN 'no_rule' THEN asked.reason
+        ELSE 'The rule was ' || verdicts.verdict || ', so it does not answer.'
+    END AS why,
+    verdicts.rule_id,
+    coalesce(verdicts.disposition, asked.disposition) AS disposition,
+    coalesce(verdicts.effect_kind, asked.effect_kind) AS effect_kind,
+    CASE WHEN verdicts.verdict = 'won' THEN asked.effect_percent ELSE verdicts.effect_percent END AS effect_percent,
+    verdicts.effect_units,
+    verdicts.effect_formula,
+    verdicts.target_line,
+    verdicts.organization_id,
+    verdicts.line_of_business,
+    verdicts.market,
+    verdicts.effective_from,
+    verdicts.effective_from_basis,
+    verdicts.effective_to,
+    verdicts.state,
+    verdicts.tier,
+    verdicts.rank,
+    verdicts.reason,
+    verdicts.predicate,
+    list_aggregate(
+        list_transform(
+            regexp_extract_all(verdicts.predicate, '([a-z0-9_]+)!?=', 1),
+            lambda fact: fact || '=' || coalesce(json_extract_string(verdicts.known, '$.' || fact), 'unknown')
+        ),
+        'string_agg',
+        '; '
+    ) AS indicator_values,
+    verdicts.indicator_file,
+    verdicts.indicator_row,
+    verdicts.source_file AS rule_file,
+    verdicts.source_row AS rule_row,
+    verdicts.citation_title,
+    verdicts.citation_publisher,
+    verdicts.citation_where,
+    verdicts.read_date,
+    asked.is_stale,
+    asked.newest_release,
+    asked.newest_release_last_day
+FROM asked
+LEFT JOIN verdicts ON true
+ORDER BY
+    list_position(['won', 'tied', 'agrees', 'outranked', 'other_scope', 'not_in_force', 'announced', 'withdrawn'], verdicts.verdict),
+    verdicts.rank DESC,
+    verdicts.rule_id;
+
+COMMENT ON MACRO TABLE explain IS 'The rules considered for one cell, which won and why, with indicator values, file, row and citation: explain(code, payer, modifier, on_date, as_component :=, for_line :=, in_market :=, for_organization :=).';
+
+CREATE MACRO position_rules(the_payer, on_date := current_date, for_line := NULL, for_organization := 'any') AS TABLE
+SELECT
+    member.group_id,
+    member.position,
+    string_agg(member.modifier, ' ' ORDER BY member.modifier) AS modifiers,
+    member.organization_id,
+    member.line_of_business,
+    member.effective_from,
+    member.effective_to,
+    member.tier,
+    min(member.reason) AS reason,
+    min(member.citation_title) AS citation_title,
+    min(member.citation_publisher) AS citation_publisher,
+    min(member.citation_where) AS citation_where
+FROM modifier_group AS member
+JOIN payer AS insurer ON insurer.payer_id = the_payer
+JOIN organization_ancestor AS line ON line.organization_id = for_organization AND line.ancestor_id = member.organization_id
+WHERE member.group_kind = 'position'
+    AND member.payer_id IN ('any', the_payer)
+    AND member.line_of_business IN ('any', coalesce(for_line, insurer.default_line_of_business))
+    AND CAST(on_date AS DATE) BETWEEN coalesce(member.effective_from, DATE '1900-01-01') AND coalesce(member.effective_to, DATE '9999-12-31')
+GROUP BY ALL
+ORDER BY min(CASE WHEN member.payer_id = 'any' THEN 1 ELSE 0 END), min(line.distance), member.group_id, member.position;
+
+COMMENT ON MACRO TABLE position_rules IS 'The order of modifiers on a line that a payer asks for on a day, its own rules first: position_rules(payer, on_date, for_line :=, for_organization :=).';
