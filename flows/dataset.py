@@ -33,7 +33,10 @@ class Dataset(NamedTuple):
 def build_dataset(inputs: Inputs, *, is_licensed: bool, step: Step) -> Dataset:
     """Every source read and normalised, the cube resolved, contradictions found. Raises StructureError and BrokenCheckError."""
     tables: dict[str, pl.DataFrame] = {name: empty(name) for name in (model.table_name() for model in TABLES)}
-    findings, counts, statements, encodings = [], [], [], {}
+    findings: list[pl.DataFrame] = []
+    counts: list[FileCount] = []
+    statements: list[Statement] = []
+    encodings: dict[str, str] = {}
     for source in SOURCES:
         texts, built = step(f"read {source.name}", read_source, source, inputs.files, tables)
         encodings |= {text.source_file: text.encoding for text in texts}
@@ -48,7 +51,11 @@ def build_dataset(inputs: Inputs, *, is_licensed: bool, step: Step) -> Dataset:
         tables, found, left_out = open_tables(tables, found, open_licences=OPEN_LICENCES, closed_files=closed)
     code_profile, cube, disagreements = step("resolve the cube", resolve_cube, tables)
     tables |= {"code_profile": code_profile, "profile_rule": cube.profile_rules, "contradiction": disagreements}
-    tables |= {"finding": found, "raw_file": _raw_files(inputs.files, counts, encodings), "release": _releases(inputs.files, statements)}
+    tables |= {
+        "finding": found,
+        "raw_file": _raw_files(inputs.files, counts, encodings),
+        "release": _releases(inputs.files, statements),
+    }
     return Dataset({name: _sorted(tables[name], name) for name in tables}, cube.cells, left_out)
 
 
@@ -94,7 +101,7 @@ def _raw_files(files: Iterable[InputFile], counts: Iterable[FileCount], encoding
 
 def _releases(files: Iterable[InputFile], statements: Iterable[Statement]) -> pl.DataFrame:
     stated = {statement.source_file: statement for statement in statements}
-    rows = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     for file in files:
         said, key = stated.get(file.source_file), (file.source, file.origin.release_id)
         rows[key] = _release_row(file.origin, said, rows.get(key, {}))
@@ -119,5 +126,3 @@ def _release_row(origin: Origin, said: Statement | None, before: dict[str, Any])
 def _sorted(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     model = {declared.table_name(): declared for declared in TABLES}[name]
     return rows.select(model.column_names()).sort(model.facts().key, nulls_last=False)
-
-

@@ -66,7 +66,9 @@ class Inputs(NamedTuple):
 def discover(raw: Path) -> Inputs:
     """Files of every registered source. Raises StopError without a raw folder, StructureError for a source that is not whole."""
     if not raw.is_dir():
-        raise StopError(f"{raw}: expected the folder with the raw files, found {'a file' if raw.exists() else 'nothing'}. Give it with --raw.")
+        raise StopError(
+            f"{raw}: expected the folder with the raw files, found {'a file' if raw.exists() else 'nothing'}. Give it with --raw."
+        )
     files: list[InputFile] = []
     shipped: list[str] = []
     for source in SOURCES:
@@ -85,7 +87,9 @@ def read_bytes(file: InputFile) -> bytes:
     """The bytes of a file, which must be those that were hashed."""
     content = file.path.read_bytes()
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise StructureError(file.source_file, expected="the bytes hashed at the start", found="others", advice="Run the refresh again.")
+        raise StructureError(
+            file.source_file, expected="the bytes hashed at the start", found="others", advice="Run the refresh again."
+        )
     return content
 
 
@@ -105,7 +109,9 @@ def _release_folders(folder: Path) -> list[Path]:
 def _input(path: Path, source: Source, origin: Origin, *, raw: Path) -> InputFile:
     name, size = _relative(path, raw), path.stat().st_size
     if size > MAX_BYTES:
-        raise StructureError(name, expected=f"at most {MAX_BYTES:,} bytes", found=f"{size:,}", advice="Check that this is the file you meant.")
+        raise StructureError(
+            name, expected=f"at most {MAX_BYTES:,} bytes", found=f"{size:,}", advice="Check that this is the file you meant."
+        )
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     stated = dict(origin.hashes).get(path.name)

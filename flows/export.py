@@ -40,7 +40,9 @@ def export(database: Path, folder: Path, *, release: str, threads: int) -> list[
     with duckdb.connect(str(database), read_only=True) as connection:
         configure(connection, threads=threads, temporary=folder / "spill")
         files = [file for model in TABLES for file in _export_table(connection, model, folder)]
-    sheets = [(model, file) for model in TABLES for file in files if file.table == model.table_name() and file.path.endswith(".csv")]
+    sheets = [
+        (model, file) for model in TABLES for file in files if file.table == model.table_name() and file.path.endswith(".csv")
+    ]
     resources = [resource(model, path=file.path, sha256=file.sha256, size_bytes=file.size_bytes) for model, file in sheets]
     write_json(folder / "datapackage.json", package(resources, release=release, licences=LICENCES))
     (folder / "DICTIONARY.md").write_text(dictionary(TABLES), encoding="utf-8", newline="\n")
@@ -65,7 +67,8 @@ def csv_cell(column: Column) -> str:
     """
     if sql_type(column.dtype) != "VARCHAR" or column.values or column.pattern:
         return column.name
-    return f"CASE WHEN list_contains({_FORMULA_STARTS}, left({column.name}, 1)) THEN '''' || {column.name} ELSE {column.name} END AS {column.name}"
+    name, guarded = column.name, f"list_contains({_FORMULA_STARTS}, left({column.name}, 1))"
+    return f"CASE WHEN {guarded} THEN '''' || {name} ELSE {name} END AS {name}"
 
 
 def _export_table(connection: duckdb.DuckDBPyConnection, model: type[Table], folder: Path) -> Sequence[ExportedFile]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-import pyarrow
+import pyarrow as pa
 
 from flows.dataset import Dataset
 from schemas import TABLES, CodePayerModifier
@@ -74,7 +74,7 @@ def _insert_cube(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> Non
 def _append(connection: duckdb.DuckDBPyConnection, model: type[Table], rows: pl.DataFrame) -> None:
     """Rows into a table in their order, as batches of a row group so that both threads can work."""
     whole = rows.to_arrow(compat_level=pl.CompatLevel.newest()).combine_chunks()
-    connection.register("frame", pyarrow.Table.from_batches(whole.to_batches(ROW_GROUP_ROWS), schema=whole.schema))
+    connection.register("frame", pa.Table.from_batches(whole.to_batches(ROW_GROUP_ROWS), schema=whole.schema))
     connection.execute(f"INSERT INTO {model.table_name()} SELECT {', '.join(model.column_names())} FROM frame")
     connection.unregister("frame")
 
@@ -82,5 +82,3 @@ def _append(connection: duckdb.DuckDBPyConnection, model: type[Table], rows: pl.
 def _count(connection: duckdb.DuckDBPyConnection, model: type[Table]) -> int:
     (count,) = connection.execute(f"SELECT count(*) FROM {model.table_name()}").fetchall()[0]
     return int(count)
-
-

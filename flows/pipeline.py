@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import duckdb
 import polars as pl
 
+from flows.database_name import DATABASE
 from flows.dataset import Dataset, build_dataset
 from flows.discover import discover
 from flows.export import export
 from flows.load import load
-from flows.publish import DATABASE, building, finish, is_published, locked, manifest, prepared, publish, release_name
+from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
 
@@ -23,12 +24,12 @@ class Outcome(NamedTuple):
     """How a refresh ended."""
 
     release: str
-    is_new: bool
-    """False where nothing changed."""
     rows: dict[str, int]
     """Rows by table; empty where nothing changed."""
     manifest: dict[str, Any]
     seconds: float
+    is_new: bool = False
+    """False where nothing changed."""
 
     @property
     def refused(self) -> int:
@@ -36,7 +37,7 @@ class Outcome(NamedTuple):
         return sum(counts["rows_refused"] for counts in self.manifest.get("rows", {}).values())
 
 
-def directly(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+def directly(_name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """A step without Prefect."""
     return function(*arguments, **options)
 
@@ -52,14 +53,22 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
         inputs = step("discover", discover, settings.raw)
         release = release_name(inputs, build=settings.build)
         if not settings.is_forced and is_published(settings.output, release):
-            return Outcome(release, False, {}, {}, time.monotonic() - began)
+            return Outcome(release, {}, {}, time.monotonic() - began)
         dataset: Dataset = build_dataset(inputs, is_licensed=settings.is_licensed, step=step)
         with building(settings.output, release) as folder:
             rows = step("load the database", _on_disk, load, dataset, folder / DATABASE, threads=settings.threads)
             files = step("export", _on_disk, export, folder / DATABASE, folder, release=release, threads=settings.threads)
             described = manifest(settings, inputs, dataset, files, release=release)
             step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
-    return Outcome(release, True, rows, described, time.monotonic() - began)
+    return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
+
+
+def unchanged(settings: Settings) -> str | None:
+    """Name of the current release where a refresh would make nothing new, else None. Raises as `run` does."""
+    if settings.is_forced:
+        return None
+    release = release_name(discover(settings.raw), build=settings.build)
+    return release if is_published(settings.output, release) else None
 
 
 def exit_code(error: BaseException) -> ExitCode | None:
@@ -80,9 +89,9 @@ def _on_disk(function: Callable[..., Any], *arguments: Any, **options: Any) -> A
         return function(*arguments, **options)
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, pl.exceptions.ComputeError) as error:
         reason = "the disk is full" if _is_full(error) else str(error).splitlines()[0]
-        raise StopError(
-            f"{function.__name__.strip('_').replace('_', ' ')}: {reason}. The current release is unchanged; make room in the output folder and refresh again."
-        ) from error
+        what = function.__name__.strip("_").replace("_", " ")
+        advice = "The current release is unchanged; make room in the output folder and refresh again."
+        raise StopError(f"{what}: {reason}. {advice}") from error
 
 
 def _is_full(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from flows.database_name import DATABASE
 from flows.dataset import Dataset
 from flows.discover import Inputs
 from flows.export import ExportedFile, sha256_of, write_json
@@ -20,8 +21,6 @@ from flows.load import STORAGE_VERSION
 from flows.settings import LockedError, Settings, StopError
 from schemas import SCHEMA_VERSION
 from transforms.errors import BrokenCheckError
-
-DATABASE = "payer_reference.duckdb"
 
 
 def release_name(inputs: Inputs, *, build: str) -> str:
@@ -55,7 +54,7 @@ def is_published(output: Path, release: str) -> bool:
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """The output folder for this process alone. Raises LockedError where another refresh has it; the system drops it with the process."""
+    """The output folder for this process alone; the system drops the lock with the process. Raises LockedError."""
     path = output / ".lock"
     with path.open("a+", encoding="utf-8") as stream:
         try:
@@ -77,7 +76,9 @@ def prepared(settings: Settings) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise StopError(f"{settings.output}: expected a folder that can be written, found: {error.strerror}. Choose another with --output.") from error
+        raise StopError(
+            f"{settings.output}: expected a folder that can be written, found: {error.strerror}. Choose another with --output."
+        ) from error
 
 
 @contextmanager
@@ -159,7 +160,9 @@ def _verify(folder: Path, described: dict[str, Any]) -> None:
                 found = connection.execute("SELECT count(*) FROM read_parquet($1)", [str(folder / file["path"])]).fetchall()[0][0]
                 held = connection.execute(f"SELECT count(*) FROM {file['table']}").fetchall()[0][0]
                 if not file["rows"] == found == held:
-                    raise BrokenCheckError(f"{file['path']}: {file['rows']} rows exported, {found} found, {held} in the database.")
+                    raise BrokenCheckError(
+                        f"{file['path']}: {file['rows']} rows exported, {found} found, {held} in the database."
+                    )
 
 
 def _sync(path: Path) -> None:

@@ -15,12 +15,12 @@ class Source(NamedTuple):
     """Name patterns; a file that fits none is reported and left alone."""
     required: tuple[str, ...]
     """Name patterns of which each must be there."""
-    has_releases: bool
-    """The folder holds one folder per release; otherwise its files are curated here."""
     encodings: tuple[str, ...]
     """`utf-8`, and `cp1252` where the publisher is known to use it."""
     tables: tuple[str, ...]
     build: Callable[[Sequence[SourceFile], Tables], Built]
+    has_releases: bool = False
+    """The folder holds one folder per release; otherwise its files are curated here."""
 
 
 _UTF8, _CMS = ("utf-8",), ("utf-8", "cp1252")
@@ -32,10 +32,10 @@ _PFS_TABLES = ("pfs_indicator", "conversion_factor", "gpci", "anesthesia_localit
 _PAGE_TABLES = ("code_page", "code_description", "code_claim", "code_relation", "code_diagnosis")
 
 SOURCES = (
-    Source("code_sections", ("code_section.csv",), ("code_section.csv",), False, _UTF8, ("code_section",), code_sections.build),
-    Source("payers", _PAYERS, _PAYERS, False, _UTF8, _PAYER_TABLES, payers.build),
-    Source("modifiers", _MODIFIERS, _MODIFIERS, False, _UTF8, ("modifier", "modifier_group"), modifiers.build),
-    Source("payer_rules", ("*.csv",), ("*.csv",), False, _UTF8, ("modifier_rule",), payer_rules.build),
-    Source("cms_pfs", _PFS, ("PPRRVU*.csv",), True, _CMS, _PFS_TABLES, cms_pfs.build),
-    Source("code_pages", ("*.txt",), (), False, _CMS, _PAGE_TABLES, code_pages.build),
+    Source("code_sections", ("code_section.csv",), ("code_section.csv",), _UTF8, ("code_section",), code_sections.build),
+    Source("payers", _PAYERS, _PAYERS, _UTF8, _PAYER_TABLES, payers.build),
+    Source("modifiers", _MODIFIERS, _MODIFIERS, _UTF8, ("modifier", "modifier_group"), modifiers.build),
+    Source("payer_rules", ("*.csv",), ("*.csv",), _UTF8, ("modifier_rule",), payer_rules.build),
+    Source("cms_pfs", _PFS, ("PPRRVU*.csv",), _CMS, _PFS_TABLES, cms_pfs.build, has_releases=True),
+    Source("code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build),
 )

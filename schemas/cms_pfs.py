@@ -1,9 +1,8 @@
 """Medicare Physician Fee Schedule: the relative value file and its companions (CMS record layout RVU25D)."""
 
-from typing import Any
-
 import pandera.polars as pa
 import polars as pl
+from pandera.polars import PolarsData
 
 from schemas.base import Table, TableFacts, column
 from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, COMPONENTS
@@ -34,7 +33,9 @@ class PfsIndicator(Table):
     facility_total_rvu: pl.Decimal(9, 2) = column("Total in facilities.", unit="RVU", at_least=0)
     pctc_code: str = column("PCTC IND: professional and technical component.", values=tuple("0123456789"))
     global_days_code: str = column("GLOB DAYS, text.", values=("000", "010", "090", "MMM", "XXX", "YYY", "ZZZ"))
-    preoperative_percent: pl.Decimal(5, 2) = column("PRE OP share of the global package.", unit="percent", at_least=0, at_most=100)
+    preoperative_percent: pl.Decimal(5, 2) = column(
+        "PRE OP share of the global package.", unit="percent", at_least=0, at_most=100
+    )
     intraoperative_percent: pl.Decimal(5, 2) = column("INTRA OP share.", unit="percent", at_least=0, at_most=100)
     postoperative_percent: pl.Decimal(5, 2) = column("POST OP share.", unit="percent", at_least=0, at_most=100)
     multiple_procedure_code: str = column("MULT PROC, modifier 51.", values=tuple("012345679"))
@@ -69,21 +70,25 @@ class PfsIndicator(Table):
         }
 
     @pa.dataframe_check(name="endoscopic_base_with_multiple_3", description="ENDO BASE is filled exactly where MULT PROC is 3.")
-    def _endoscopy(cls, data: Any) -> pl.LazyFrame:
+    def _endoscopy(cls, data: PolarsData) -> pl.LazyFrame:
         family = pl.col("endoscopic_base_code").is_not_null()
         return data.lazyframe.select((pl.col("multiple_procedure_code") == "3") == family)
 
-    @pa.dataframe_check(name="imaging_family_with_multiple_4", description="MULT PROC 4 stands exactly where the imaging family is 88.")
-    def _imaging(cls, data: Any) -> pl.LazyFrame:
+    @pa.dataframe_check(
+        name="imaging_family_with_multiple_4", description="MULT PROC 4 stands exactly where the imaging family is 88."
+    )
+    def _imaging(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select((pl.col("multiple_procedure_code") == "4") == (pl.col("imaging_family_code") == "88"))
 
     @pa.dataframe_check(name="phases_sum", description="PRE, INTRA and POST shares add up to 0 or 100 percent.")
-    def _phases(cls, data: Any) -> pl.LazyFrame:
+    def _phases(cls, data: PolarsData) -> pl.LazyFrame:
         phases = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
         return data.lazyframe.select(pl.sum_horizontal(pl.col(phases).cast(pl.Int64)).is_in([0, 100]))
 
-    @pa.dataframe_check(name="unused_rvu_flag", description="The '+' stands exactly where a status outside A, R, T shows relative values.")
-    def _unused(cls, data: Any) -> pl.LazyFrame:
+    @pa.dataframe_check(
+        name="unused_rvu_flag", description="The '+' stands exactly where a status outside A, R, T shows relative values."
+    )
+    def _unused(cls, data: PolarsData) -> pl.LazyFrame:
         shown = (pl.col("nonfacility_total_rvu") > 0) | (pl.col("facility_total_rvu") > 0)
         unpaid = ~pl.col("status_code").is_in(PAID_BY_RVU)
         return data.lazyframe.select(pl.col("is_not_used_for_payment") == (shown & unpaid))
@@ -93,7 +98,9 @@ class ConversionFactor(Table):
     """Dollars per relative value unit, by period: the fee schedule's own factor and the national anesthesia factor."""
 
     factor_kind: str = column("What is multiplied by it.", values=("anesthesia", "physician_fee_schedule"))
-    apm_status: str = column("Qualifying status in an advanced payment model; `any` before 2026.", values=("any", "non_qualifying", "qualifying"))
+    apm_status: str = column(
+        "Qualifying status in an advanced payment model; `any` before 2026.", values=("any", "non_qualifying", "qualifying")
+    )
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date.")
     conversion_factor_usd: pl.Decimal(9, 4) = column("The factor.", unit="USD per RVU or per anesthesia unit", at_least=0)
@@ -135,7 +142,11 @@ class Gpci(Table):
         unique = ["contractor_code", "locality_code", "valid_from"]
         metadata = {
             "facts": TableFacts(
-                "Medicare facts", "contractor, locality and period", ("contractor_code", "locality_code", "valid_from"), "US-GOV", (1, 5_000)
+                "Medicare facts",
+                "contractor, locality and period",
+                ("contractor_code", "locality_code", "valid_from"),
+                "US-GOV",
+                (1, 5_000),
             )
         }
 
@@ -160,6 +171,10 @@ class AnesthesiaLocality(Table):
         unique = ["contractor_code", "locality_code", "valid_from"]
         metadata = {
             "facts": TableFacts(
-                "Medicare facts", "contractor, locality and period", ("contractor_code", "locality_code", "valid_from"), "US-GOV", (1, 5_000)
+                "Medicare facts",
+                "contractor, locality and period",
+                ("contractor_code", "locality_code", "valid_from"),
+                "US-GOV",
+                (1, 5_000),
             )
         }

@@ -43,9 +43,7 @@ class CodeSection(Cited):
 
         name = "code_section"
         unique = ["section", "code_from", "suffix"]
-        metadata = {
-            "facts": TableFacts("codes", "range of codes", ("section", "code_from", "source_row"), "CC0-1.0", (10, 200))
-        }
+        metadata = {"facts": TableFacts("codes", "range of codes", ("section", "code_from", "source_row"), "CC0-1.0", (10, 200))}
 
 
 class CodeDescription(Table):
@@ -69,7 +67,11 @@ class CodeDescription(Table):
         unique = ["code_system", "code", "kind", "source_file"]
         metadata = {
             "facts": TableFacts(
-                "codes", "text about a code", ("code_system", "code", "kind", "source_file"), "as the column licence", (0, 200_000)
+                "codes",
+                "text about a code",
+                ("code_system", "code", "kind", "source_file"),
+                "as the column licence",
+                (0, 200_000),
             )
         }
 
@@ -100,7 +102,9 @@ class CodeClaim(Table):
     code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
     kind: str = column("What is claimed.", values=("payer", "service_type", "site_of_service", "modifier", "taxonomy"))
     claim: str = column("The claim as the page words it.", free_text=True)
-    resolved: str = column("What the claim means: a payer id, a section, a site, a modifier; empty where unresolved.", nullable=True)
+    resolved: str = column(
+        "What the claim means: a payer id, a section, a site, a modifier; empty where unresolved.", nullable=True
+    )
     source_file: str = column(_SOURCE_FILE, references="raw_file.source_file")
     source_row: pl.Int64 = column("Line of the page.", at_least=1)
 
@@ -121,11 +125,15 @@ class CodeRelation(Table):
 
     code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
     code: str = column("The code.", pattern=CODE_PATTERN)
-    related_code: str = column("The other code; equal to `code` where the row states the code's own bounds.", pattern=CODE_PATTERN)
+    related_code: str = column(
+        "The other code; equal to `code` where the row states the code's own bounds.", pattern=CODE_PATTERN
+    )
     relation: str = column("How they relate.", values=("unit_band", "related"))
     unit_basis: str = column("What is counted, in the singular.", nullable=True, free_text=True)
     lower_bound: pl.Int64 = column("Fewest units for `related_code`.", nullable=True, unit="as unit_basis", at_least=0)
-    upper_bound: pl.Int64 = column("Most units for `related_code`; empty is no upper bound stated.", nullable=True, unit="as unit_basis")
+    upper_bound: pl.Int64 = column(
+        "Most units for `related_code`; empty is no upper bound stated.", nullable=True, unit="as unit_basis"
+    )
     source_file: str = column(_SOURCE_FILE, references="raw_file.source_file")
     source_row: pl.Int64 = column("Line of the page.", at_least=1)
 
@@ -169,5 +177,3 @@ class CodeDiagnosis(Table):
                 (0, 1_000_000),
             )
         }
-
-

@@ -29,7 +29,9 @@ class CodeProfile(Table):
     code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
     component: str = column("Row of the fee schedule.", values=COMPONENTS)
     valid_from: pl.Date = column("First service date; before the oldest release only predicates on the code itself are met.")
-    valid_to: pl.Date = column("Last service date; empty for the newest release, which answers until the next one.", nullable=True)
+    valid_to: pl.Date = column(
+        "Last service date; empty for the newest release, which answers until the next one.", nullable=True
+    )
     release_id: str = column("Release the indicators come from; empty before the oldest release.", nullable=True)
     section: str = column("Section of the code set.", values=SECTIONS)
     has_26: str = column("The release has a row for the professional component.", nullable=True, values=("false", "true"))
@@ -78,7 +80,9 @@ class CodePayerModifier(Table):
     component: str = column("Row of the fee schedule the line is billed as.", values=COMPONENTS)
     payer_id: str = column("The payer.", values=PAYERS, references="payer.payer_id")
     modifier: str = column("The modifier.", pattern=MODIFIER_PATTERN, references="modifier.modifier")
-    organization_id: str = column("Organization the answer is for; `any` where none is named.", references="payer_organization.organization_id")
+    organization_id: str = column(
+        "Organization the answer is for; `any` where none is named.", references="payer_organization.organization_id"
+    )
     line_of_business: str = column("Line of business the answer is for.", values=LINES_OF_BUSINESS)
     market: str = column("USPS code of the market the answer is for.", pattern=MARKET_PATTERN)
     valid_from: pl.Date = column("First service date.")
@@ -89,17 +93,31 @@ class CodePayerModifier(Table):
     effect_units: pl.Decimal(7, 2) = column("Anesthesia units added.", unit="anesthesia units", nullable=True, at_least=0)
     effect_formula: str = column("Formula where neither a percentage nor units say it.", nullable=True, free_text=True)
     target_line: str = column("Line whose payment changes.", values=TARGET_LINES)
-    rule_id: str = column("The rule that answers; empty for `not_published` without a rule.", nullable=True, references="modifier_rule.rule_id")
+    rule_id: str = column(
+        "The rule that answers; empty for `not_published` without a rule.", nullable=True, references="modifier_rule.rule_id"
+    )
     tier: str = column("How good its source is.", nullable=True, values=TIERS)
     reason: str = column("Why, in one sentence.", free_text=True)
-    medicare_disposition: str = column("Medicare's own answer, beside a commercial payer's, never in its place.", values=DISPOSITIONS)
+    medicare_disposition: str = column(
+        "Medicare's own answer, beside a commercial payer's, never in its place.", values=DISPOSITIONS
+    )
     medicare_effect_percent: pl.Decimal(7, 2) = column("Medicare's percentage.", unit="percent", nullable=True, at_least=0)
 
     class Config:
         """Facts about the table."""
 
         name = "code_payer_modifier"
-        unique = ["code_system", "code", "component", "payer_id", "modifier", "organization_id", "line_of_business", "market", "valid_from"]
+        unique = [
+            "code_system",
+            "code",
+            "component",
+            "payer_id",
+            "modifier",
+            "organization_id",
+            "line_of_business",
+            "market",
+            "valid_from",
+        ]
         metadata = {
             "facts": TableFacts(
                 "the cube",
@@ -126,7 +144,7 @@ class Contradiction(Table):
 
     contradiction_id: str = column("Identifier made of what disagrees.")
     kind: str = column(
-        "`tie`: equal rank, so the cell stays unanswered; `outranked`: a weaker source differs; `page`: a page against the fee schedule.",
+        "`tie`: equal rank, so the cell stays unanswered; `outranked`: a weaker source differs; `page`: a page against the schedule.",
         values=("outranked", "page", "tie"),
     )
     question: str = column("What both answer.", free_text=True)

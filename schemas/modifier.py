@@ -1,9 +1,8 @@
 """Modifiers, and rules about several of them on one line."""
 
-from typing import Any
-
 import pandera.polars as pa
 import polars as pl
+from pandera.polars import PolarsData
 
 from schemas.base import Cited, TableFacts, column
 from schemas.vocabulary import LINES_OF_BUSINESS, MARKET_PATTERN, MODIFIER_PATTERN, PAYERS, TIERS
@@ -79,6 +78,6 @@ class ModifierGroup(Cited):
         metadata = {"facts": TableFacts("modifiers", "member of a set", ("group_id", "modifier"), "CC0-1.0", (20, 5_000))}
 
     @pa.dataframe_check(name="ends_after_start", description="effective_to must not be before effective_from.")
-    def _dates(cls, data: Any) -> pl.LazyFrame:
+    def _dates(cls, data: PolarsData) -> pl.LazyFrame:
         ends, starts = pl.col("effective_to"), pl.col("effective_from")
         return data.lazyframe.select(ends.is_null() | starts.is_null() | (ends >= starts))

@@ -57,14 +57,18 @@ class PayerAlias(Cited):
 
     alias: str = column("The spelling as seen.", free_text=True)
     comparison_form: str = column("Lower case, bracketed ids dropped, other signs as single blanks: what look-ups compare.")
-    match: str = column("`is` names one of the five payers, `is_not` a name that must never resolve to them.", values=("is", "is_not"))
+    match: str = column(
+        "`is` names one of the five payers, `is_not` a name that must never resolve to them.", values=("is", "is_not")
+    )
     payer_id: str = column("The payer meant; empty for `is_not`.", nullable=True, values=PAYERS, references="payer.payer_id")
     organization_id: str = column(
         "The organization meant, where the spelling names one.",
         nullable=True,
         references="payer_organization.organization_id",
     )
-    scope: str = column("Where the spelling means this: everywhere, in one state, or beside words of a plan.", values=("global", "plan", "state"))
+    scope: str = column(
+        "Where the spelling means this: everywhere, in one state, or beside words of a plan.", values=("global", "plan", "state")
+    )
     state: str = column("USPS code for scope `state`.", nullable=True, pattern=r"^[A-Z]{2}$")
     plan_text: str = column("Words the plan name must carry for scope `plan`.", nullable=True, free_text=True)
     line_of_business: str = column("Line of business that the spelling itself names.", nullable=True, values=_NAMED_LINES)
@@ -100,5 +104,7 @@ class OrganizationAncestor(Table):
         name = "organization_ancestor"
         unique = ["organization_id", "ancestor_id"]
         metadata = {
-            "facts": TableFacts("payers", "organization and ancestor", ("organization_id", "ancestor_id"), "CC0-1.0", (60, 50_000))
+            "facts": TableFacts(
+                "payers", "organization and ancestor", ("organization_id", "ancestor_id"), "CC0-1.0", (60, 50_000)
+            )
         }

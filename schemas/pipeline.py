@@ -36,7 +36,9 @@ class RawFile(Table):
     release_id: str = column("Release of the source.")
     sha256: str = column("SHA-256 of the bytes.", pattern=r"^[0-9a-f]{64}$")
     size_bytes: pl.Int64 = column("Size.", unit="bytes", at_least=0)
-    origin: str = column("`published` or `curated` by origin.json, or `local` without it.", values=("curated", "local", "published"))
+    origin: str = column(
+        "`published` or `curated` by origin.json, or `local` without it.", values=("curated", "local", "published")
+    )
     encoding: str = column("Encoding of the text.", values=("cp1252", "utf-8", "utf-8-sig"))
     rows_read: pl.Int64 = column("Rows or pages found.", unit="rows", at_least=0)
     rows_accepted: pl.Int64 = column("Rows or pages that became data.", unit="rows", at_least=0)
@@ -67,5 +69,7 @@ class Finding(Table):
         name = "finding"
         unique = ["source_file", "source_row", "column_name", "rule_id"]
         metadata = {
-            "facts": TableFacts("pipeline", "finding", ("source_file", "source_row", "rule_id", "column_name"), "CC0-1.0", (0, 1_000_000))
+            "facts": TableFacts(
+                "pipeline", "finding", ("source_file", "source_row", "rule_id", "column_name"), "CC0-1.0", (0, 1_000_000)
+            )
         }

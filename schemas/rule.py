@@ -1,9 +1,8 @@
 """Rules of payers about modifiers, each dated and cited."""
 
-from typing import Any
-
 import pandera.polars as pa
 import polars as pl
+from pandera.polars import PolarsData
 
 from schemas.base import Cited, TableFacts, column
 from schemas.vocabulary import (
@@ -29,14 +28,20 @@ class ModifierRule(Cited):
     organization_id: str = column("Organization; `any` for the whole payer.", references="payer_organization.organization_id")
     line_of_business: str = column("Line of business; `any` for all.", values=LINES_OF_BUSINESS)
     market: str = column("USPS code of the market; `any` for all.", pattern=MARKET_PATTERN)
-    modifier: str = column("The modifier; `any` for every governed one.", references="modifier.modifier", pattern=r"^(any|[0-9A-Z]{2})$")
+    modifier: str = column(
+        "The modifier; `any` for every governed one.", references="modifier.modifier", pattern=r"^(any|[0-9A-Z]{2})$"
+    )
     predicate: str = column("Which rows of the fee schedule it covers; docs/predicates.md gives the language.")
     precedence: pl.Int64 = column("Rank among rules of one scope; a general exclusion outranks.", at_least=0, at_most=9)
-    rank: pl.Int64 = column("Scope, precedence and quality of the source in one number: the highest in force answers.", at_least=0)
+    rank: pl.Int64 = column(
+        "Scope, precedence and quality of the source in one number: the highest in force answers.", at_least=0
+    )
     disposition: str = column("What follows for a line that carries the modifier.", values=DISPOSITIONS)
     effect_kind: str = column("How payment changes.", values=EFFECT_KINDS)
     effect_percent: pl.Decimal(7, 2) = column("Share of the allowed amount paid.", unit="percent", nullable=True, at_least=0)
-    effect_percent_from: str = column("Phases of the code's global package that make the percentage.", nullable=True, values=EFFECT_SOURCES)
+    effect_percent_from: str = column(
+        "Phases of the code's global package that make the percentage.", nullable=True, values=EFFECT_SOURCES
+    )
     effect_units: pl.Decimal(7, 2) = column("Anesthesia units added.", unit="anesthesia units", nullable=True, at_least=0)
     effect_formula: str = column("Formula where neither a percentage nor units say it.", nullable=True, free_text=True)
     target_line: str = column("Line whose payment changes.", values=TARGET_LINES)
@@ -57,14 +62,20 @@ class ModifierRule(Cited):
         metadata = {"facts": TableFacts("rules", "rule", ("rule_id",), "CC0-1.0", (100, 100_000))}
 
     @pa.dataframe_check(name="ends_after_start", description="effective_to must not be before effective_from.")
-    def _dates(cls, data: Any) -> pl.LazyFrame:
+    def _dates(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col("effective_to").is_null() | (pl.col("effective_to") >= pl.col("effective_from")))
 
     @pa.dataframe_check(name="effect_is_stated", description="The effect kind must come with its percentage, units or formula.")
-    def _effect(cls, data: Any) -> pl.LazyFrame:
+    def _effect(cls, data: PolarsData) -> pl.LazyFrame:
         kind = pl.col("effect_kind")
         percent = pl.col("effect_percent").is_not_null() ^ pl.col("effect_percent_from").is_not_null()
         units, formula = pl.col("effect_units").is_not_null(), pl.col("effect_formula").is_not_null()
         return data.lazyframe.select(
-            pl.when(kind == "percent").then(percent).when(kind == "units").then(units).when(kind == "formula").then(formula).otherwise(~units)
+            pl.when(kind == "percent")
+            .then(percent)
+            .when(kind == "units")
+            .then(units)
+            .when(kind == "formula")
+            .then(formula)
+            .otherwise(~units)
         )

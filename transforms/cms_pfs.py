@@ -14,8 +14,8 @@ from schemas import AnesthesiaLocality, Code, CodeDescription, ConversionFactor,
 from transforms.code import code_list, code_system, short_descriptions
 from transforms.errors import StructureError
 from transforms.gate import Gated, ensure, typed_and_gated
-from transforms.sources import Built, FileCount, Period, SourceFile, Statement, Tables, counted, merged
 from transforms.read import RawText, Row, TextTable, check_header, records, text_table
+from transforms.sources import Built, FileCount, Period, SourceFile, Statement, Tables, counted, merged
 
 COLUMNS = {
     "HCPCS": "code",
@@ -133,9 +133,7 @@ def anesthesia_localities(raw: RawText, *, period: Period) -> Localities:
     rows = records(raw)
     header = [cell.strip() for cell in rows[0].cells]
     factor_name = header[-1] if re.search(r"An?es(thesia)?\b.*(CF|Conversion Factor)", header[-1]) else "Anesthesia CF"
-    check_header(
-        header, ["Contractor", "Locality", "Locality Name", factor_name], source_file=raw.source_file, line=rows[0].line
-    )
+    check_header(header, ["Contractor", "Locality", "Locality Name", factor_name], source_file=raw.source_file, line=rows[0].line)
     table = text_table(
         rows[1:],
         ["contractor_code", "locality_code", "locality_name", "conversion_factor_usd"],
@@ -287,7 +285,7 @@ def _released_row(rows: Sequence[Row], raw: RawText) -> int:
 def _released_date(row: Row, raw: RawText) -> date:
     text = next(cell for cell in row.cells if cell.startswith("RELEASED ")).removeprefix("RELEASED ").strip()
     try:
-        return datetime.strptime(text, "%m/%d/%Y").date()
+        return datetime.strptime(text, "%m/%d/%Y").date()  # noqa: DTZ007 - a date has no zone
     except ValueError as error:
         raise StructureError(
             f"{raw.source_file} line {row.line}", expected="RELEASED mm/dd/yyyy", found=repr(text), advice="Fetch the file again."

@@ -25,7 +25,7 @@ _FACILITY_WORDS = r"\b(hospital|operating room|surgical suite|surgery center|end
 
 
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:
-    """`code_page`, `code_description`, `code_claim`, `code_relation` and `code_diagnosis` rows; each page is taken whole or refused."""
+    """Rows of `code_page` and the four tables beside it; each page is taken whole or refused."""
     known = set(tables["code"]["code"])
     pages: list[tuple[SourceFile, Page]] = []
     findings: list[dict[str, Any]] = []
@@ -58,10 +58,19 @@ def _known(page: Page, codes: set[str]) -> Page:
 
 def _warnings(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:
     if page.is_truncated:
-        yield _finding(file, "code_page.sections.complete", 1, page.code, "The page stops early; what follows is unknown.", severity="warning")
+        yield _finding(
+            file,
+            "code_page.sections.complete",
+            1,
+            page.code,
+            "The page stops early; what follows is unknown.",
+            severity="warning",
+        )
     if page.gated_section_count:
         count = f"{page.gated_section_count} sections"
-        yield _finding(file, "code_page.sections.open", 1, count, "Sections behind a registration were not read.", severity="info")
+        yield _finding(
+            file, "code_page.sections.open", 1, count, "Sections behind a registration were not read.", severity="info"
+        )
 
 
 def _finding(file: SourceFile, rule_id: str, line: int, value: str, reason: str, *, severity: str) -> dict[str, Any]:
@@ -101,7 +110,13 @@ def _licence_of(holder: str) -> str:
 
 def _claim_rows(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:
     for claim in page.claims:
-        yield {"kind": claim.kind, "claim": claim.claim, "resolved": None, "source_file": file.raw.source_file, "source_row": claim.line}
+        yield {
+            "kind": claim.kind,
+            "claim": claim.claim,
+            "resolved": None,
+            "source_file": file.raw.source_file,
+            "source_row": claim.line,
+        }
 
 
 def _relation_rows(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:

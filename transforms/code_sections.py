@@ -7,6 +7,6 @@ from transforms.curated import curated
 from transforms.sources import Built, SourceFile, Tables
 
 
-def build(files: Sequence[SourceFile], tables: Tables) -> Built:
+def build(files: Sequence[SourceFile], _tables: Tables) -> Built:
     """`code_section` rows."""
     return curated(files, CodeSection)

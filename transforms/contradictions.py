@@ -21,7 +21,9 @@ def contradictions(
         claimed_sites(claims, indicators),
         claimed_services(claims, newest),
     ]
-    return ensure(pl.concat([part.select(Contradiction.column_names()) for part in parts]).sort("contradiction_id"), Contradiction)
+    return ensure(
+        pl.concat([part.select(Contradiction.column_names()) for part in parts]).sort("contradiction_id"), Contradiction
+    )
 
 
 def between_rules(disagreements: pl.DataFrame, code_profile: pl.DataFrame) -> pl.DataFrame:
@@ -51,9 +53,13 @@ def between_rules(disagreements: pl.DataFrame, code_profile: pl.DataFrame) -> pl
 
 def claimed_modifiers(claims: pl.DataFrame, newest: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """Modifiers that a page offers and Medicare's indicators do not."""
-    medicare = cells.filter((pl.col("payer_id") == "medicare") & (pl.col("organization_id") == "any") & pl.col("valid_to").is_null())
-    answers = newest.filter(pl.col("component") == "global").join(medicare, on="profile_id").select(
-        "code", "modifier", "disposition", "reason", "rule_id", valid_from=pl.col("valid_from_right")
+    medicare = cells.filter(
+        (pl.col("payer_id") == "medicare") & (pl.col("organization_id") == "any") & pl.col("valid_to").is_null()
+    )
+    answers = (
+        newest.filter(pl.col("component") == "global")
+        .join(medicare, on="profile_id")
+        .select("code", "modifier", "disposition", "reason", "rule_id", valid_from=pl.col("valid_from_right"))
     )
     found = (
         claims.filter(pl.col("kind") == "modifier")
@@ -74,7 +80,11 @@ def claimed_sites(claims: pl.DataFrame, indicators: pl.DataFrame) -> pl.DataFram
     """Sites of service that the fee schedule marks as rare or never."""
     newest = indicators.filter((pl.col("component") == "global") & (pl.col("valid_from") == pl.col("valid_from").max()))
     rows = newest.select(
-        "code", "valid_from", "is_rare_in_nonfacility", "is_rare_in_facility", at=pl.concat_str("source_file", pl.lit(":"), "source_row")
+        "code",
+        "valid_from",
+        "is_rare_in_nonfacility",
+        "is_rare_in_facility",
+        at=pl.concat_str("source_file", pl.lit(":"), "source_row"),
     )
     is_rare = ((pl.col("resolved") == "nonfacility") & pl.col("is_rare_in_nonfacility")) | (
         (pl.col("resolved") == "facility") & pl.col("is_rare_in_facility")

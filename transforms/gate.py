@@ -99,15 +99,19 @@ def _decimal(text: pl.Expr, dtype: pl.Decimal) -> pl.Expr:
 
 def _lost(texts: pl.DataFrame, cast: pl.DataFrame, column: Column, *, table: str) -> pl.DataFrame:
     mask = texts[column.name].is_not_null() & cast[column.name].is_null()
-    return texts.filter(mask).select(
-        "source_file",
-        "source_row",
-        column_name=pl.lit(column.name),
-        rule_id=pl.lit(f"{table}.{column.name}.type"),
-        severity=pl.lit("refused"),
-        value=pl.col(column.name),
-        reason=pl.lit(f"Must be {_type_in_words(column.dtype)}."),
-    ).select(Finding.column_names())
+    return (
+        texts.filter(mask)
+        .select(
+            "source_file",
+            "source_row",
+            column_name=pl.lit(column.name),
+            rule_id=pl.lit(f"{table}.{column.name}.type"),
+            severity=pl.lit("refused"),
+            value=pl.col(column.name),
+            reason=pl.lit(f"Must be {_type_in_words(column.dtype)}."),
+        )
+        .select(Finding.column_names())
+    )
 
 
 def _type_in_words(dtype: pl.DataType) -> str:
@@ -129,7 +133,9 @@ def _pandera_findings(rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
 
 def _as_findings(cases: pl.DataFrame, rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
     places = rows.select("source_file", "source_row").with_row_index("index")
-    rules = {(column, check): _rule(model, column, check) for column, check in cases.select("column", "check").unique().iter_rows()}
+    rules = {
+        (column, check): _rule(model, column, check) for column, check in cases.select("column", "check").unique().iter_rows()
+    }
     named = pl.DataFrame(
         [(column, check, *rule) for (column, check), rule in sorted(rules.items())],
         schema=["column", "check", "column_name", "rule_id", "reason"],
@@ -155,7 +161,7 @@ def _as_findings(cases: pl.DataFrame, rows: pl.DataFrame, model: type[Table]) ->
 
 def _rule(model: type[Table], column: str, check: str) -> tuple[str, str, str]:
     """Column at fault, stable rule id and the sentence that says what was expected."""
-    table, kind = model.table_name(), _CHECKS.get(check.split("(")[0])
+    table, kind = model.table_name(), _CHECKS.get(check.split("(", maxsplit=1)[0])
     if kind == "unique":
         key = model.to_schema().unique or []
         return WHOLE_ROW, f"{table}.key.unique", f"The key ({', '.join(key)}) must occur once."
@@ -176,12 +182,16 @@ def _rule(model: type[Table], column: str, check: str) -> tuple[str, str, str]:
 def _unknown(rows: pl.DataFrame, model: type[Table], name: str, values: pl.Series) -> pl.DataFrame:
     reference = next(column.references for column in model.columns() if column.name == name)
     known = pl.Series([*values.unique().to_list(), NOT_STATED], dtype=pl.String)
-    return rows.filter(pl.col(name).is_not_null() & ~pl.col(name).is_in(known.implode())).select(
-        "source_file",
-        "source_row",
-        column_name=pl.lit(name),
-        rule_id=pl.lit(f"{model.table_name()}.{name}.known"),
-        severity=pl.lit("refused"),
-        value=pl.col(name),
-        reason=pl.lit(f"Must exist in {reference}."),
-    ).select(Finding.column_names())
+    return (
+        rows.filter(pl.col(name).is_not_null() & ~pl.col(name).is_in(known.implode()))
+        .select(
+            "source_file",
+            "source_row",
+            column_name=pl.lit(name),
+            rule_id=pl.lit(f"{model.table_name()}.{name}.known"),
+            severity=pl.lit("refused"),
+            value=pl.col(name),
+            reason=pl.lit(f"Must exist in {reference}."),
+        )
+        .select(Finding.column_names())
+    )

@@ -11,11 +11,22 @@ from typing import NamedTuple
 ANALYSIS_OPENING = "Summary & Overview"
 OFFICIAL, COMMON = "Official Description", "Common Language Description"
 GATE = "Register to view content"
-_SECTIONS = (ANALYSIS_OPENING, "Billing Code Overview", "Clinical & Coding Specifications", "Clinical Context", "Coding Specifications")
+_SECTIONS = (
+    ANALYSIS_OPENING,
+    "Billing Code Overview",
+    "Clinical & Coding Specifications",
+    "Clinical Context",
+    "Coding Specifications",
+)
 _CODE = r"[0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4}"
 _DIAGNOSIS = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
-_BULLET = re.compile(rf"^- (Modifier (?P<modifier>[0-9A-Z]{{2}})|Taxonomy (?P<taxonomy>[0-9A-Z]{{10}})|Related code (?P<code>{_CODE})): ")
-_WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+_BULLET = re.compile(
+    rf"^- (Modifier (?P<modifier>[0-9A-Z]{{2}})|Taxonomy (?P<taxonomy>[0-9A-Z]{{10}})|Related code (?P<code>{_CODE})): "
+)
+_WORDS = (
+    "one two three four five six seven eight nine ten "
+    "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+)
 _NUMBERS = {word: value for value, word in enumerate(_WORDS.split(), start=1)}
 _NUMBER = rf"({'|'.join(_NUMBERS)}|[0-9]+)"
 _THINGS = r"(?:[a-z]+ ){0,2}?([a-z]+s)\b"
@@ -133,7 +144,9 @@ def _coding(lines: Sequence[Line]) -> Page:
     common, common_holder = _described(lines, COMMON, shortest=_SHORTEST_PARAGRAPH)
     body = [Line(line.number, line.text) for line in common]
     code = _code_of(lines, body)
-    mentioned = [(line.number, other) for line in body for other in re.findall(rf"CPT® Code ({_CODE})", line.text) if other != code]
+    mentioned = [
+        (line.number, other) for line in body for other in re.findall(rf"CPT® Code ({_CODE})", line.text) if other != code
+    ]
     texts = [Text("official", " ".join(line.text for line in official), official_holder or "American Medical Association")]
     texts += [Text("plain_language", " ".join(line.text for line in body), common_holder)]
     return Page(

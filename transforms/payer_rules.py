@@ -23,9 +23,7 @@ def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     judged = curated(files, ModifierRule, known=known)
     rules, findings = _readable(judged.tables["modifier_rule"])
     every = pl.concat([judged.findings, findings])
-    counts = [
-        counted(count.source_file, rows_read=count.rows_read, accepted=rules, findings=every) for count in judged.counts
-    ]
+    counts = [counted(count.source_file, rows_read=count.rows_read, accepted=rules, findings=every) for count in judged.counts]
     lines = organization_lines(tables["payer_organization"])
     return Built({"modifier_rule": ranked(rules, lines).select(ModifierRule.column_names())}, every, counts)
 

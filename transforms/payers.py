@@ -13,7 +13,7 @@ from transforms.scopes import Ancestors, ancestor_table, ancestors
 from transforms.sources import Built, SourceFile, Tables, merged
 
 
-def build(files: Sequence[SourceFile], tables: Tables) -> Built:
+def build(files: Sequence[SourceFile], _tables: Tables) -> Built:
     """`payer`, `payer_organization`, `organization_ancestor` and `payer_alias` rows."""
     named = {PurePosixPath(file.raw.source_file).stem: [file] for file in files}
     payers = curated(named["payer"], Payer)
@@ -25,9 +25,7 @@ def build(files: Sequence[SourceFile], tables: Tables) -> Built:
         known={"payer_id": payer_ids, "parent_organization_id": own_ids["organization_id"]},
     )
     rows = organizations.tables["payer_organization"]
-    aliases = curated(
-        named["payer_alias"], PayerAlias, known={"payer_id": payer_ids, "organization_id": rows["organization_id"]}
-    )
+    aliases = curated(named["payer_alias"], PayerAlias, known={"payer_id": payer_ids, "organization_id": rows["organization_id"]})
     derived = ensure(ancestor_table(organization_lines(rows)), OrganizationAncestor)
     built = merged([payers, organizations, aliases])
     return built._replace(tables={**built.tables, "organization_ancestor": derived})
@@ -43,7 +41,9 @@ def resolve_names(names: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
 
     A spelling that means a payer only in some state or plan stays unresolved without that context.
     """
-    known = aliases.filter((pl.col("scope") == "global") & (pl.col("match") == "is")).select("comparison_form", "payer_id").unique()
+    known = (
+        aliases.filter((pl.col("scope") == "global") & (pl.col("match") == "is")).select("comparison_form", "payer_id").unique()
+    )
     return names.with_columns(comparison_form=comparison_form(pl.col("claim"))).join(
         known, on="comparison_form", how="left", maintain_order="left"
     )

@@ -73,21 +73,20 @@ def _term(part: str) -> Term:
     field = match["field"]
     if field not in (*CODE_FACTS, *INDICATOR_FACTS):
         raise PredicateError(f"'{field}' is not a fact; known are {', '.join((*CODE_FACTS, *INDICATOR_FACTS))}.")
-    parts = [value.split("..") for value in match["values"].split("|")]
-    if any(len(ends) > 2 or not all(ends) or (len(ends) == 2 and len(ends[0]) != len(ends[-1])) for ends in parts):
+    plain = tuple(value for value in match["values"].split("|") if ".." not in value)
+    pairs = [value.partition("..") for value in match["values"].split("|") if ".." in value]
+    if any(not low or len(low) != len(high) or "." in low + high for low, _, high in pairs):
         raise PredicateError(f"'{match['values']}' has a range that is not from..to of equal length.")
     return Term(
         field=field,
         is_negated=match["operator"] == "!=",
-        values=tuple(ends[0] for ends in parts if len(ends) == 1),
-        ranges=tuple((ends[0], ends[1]) for ends in parts if len(ends) == 2),
+        values=plain,
+        ranges=tuple((low, high) for low, _, high in pairs),
     )
 
 
 def _condition(term: Term) -> pl.Expr:
     fact = pl.col(term.field)
-    inside = [
-        fact.is_between(pl.lit(low), pl.lit(high)) & (fact.str.len_bytes() == len(low)) for low, high in term.ranges
-    ]
+    inside = [fact.is_between(pl.lit(low), pl.lit(high)) & (fact.str.len_bytes() == len(low)) for low, high in term.ranges]
     met = reduce(lambda left, right: left | right, inside, fact.is_in(list(term.values)))
     return ~met if term.is_negated else met

@@ -37,6 +37,7 @@ def code_facts(indicators: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame
     A release answers until the day before the next release, the newest without end. Before the oldest release only the
     facts of the code itself are known.
     """
+    oldest: date = indicators["valid_from"].min()  # type: ignore[assignment]
     releases = indicators.select("release_id", "valid_from").unique().sort("valid_from")
     ends = releases.select("release_id", until=pl.col("valid_from").shift(-1) - _DAY)
     listed = (
@@ -48,7 +49,7 @@ def code_facts(indicators: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame
     before = (
         known.select("code_system", "code")
         .unique()
-        .with_columns(component=pl.lit("global"), valid_from=pl.lit(BEGINNING), valid_to=pl.lit(releases["valid_from"].min() - _DAY))
+        .with_columns(component=pl.lit("global"), valid_from=pl.lit(BEGINNING), valid_to=pl.lit(oldest - _DAY))
     )
     return with_section(pl.concat([known, before], how="diagonal"), sections).sort(_KEY)
 
@@ -82,5 +83,3 @@ def _has_phases() -> pl.Expr:
 
 def _as_text(condition: pl.Expr) -> pl.Expr:
     return pl.when(condition).then(pl.lit("true")).otherwise(pl.lit("false"))
-
-

@@ -70,9 +70,7 @@ def records(raw: RawText) -> list[Row]:
     reader = csv.reader(io.StringIO(raw.text, newline=""), strict=True)
     rows: list[Row] = []
     try:
-        for cells in reader:
-            if not _is_end_of_file(cells):
-                rows.append(Row(reader.line_num, cells))
+        rows.extend(Row(reader.line_num, cells) for cells in reader if not _is_end_of_file(cells))
     except csv.Error as error:
         raise StructureError(
             f"{raw.source_file} line {reader.line_num}",
@@ -112,9 +110,9 @@ def text_table(rows: Sequence[Row], columns: Sequence[str], *, source_file: str,
     filled = [row for row in rows if any(cell.strip() for cell in row.cells)]
     right = [row for row in filled if len(row.cells) == len(columns)]
     wrong = [row for row in filled if len(row.cells) != len(columns)]
-    frame = pl.DataFrame(
-        [row.cells for row in right], schema={name: pl.String for name in columns}, orient="row"
-    ).with_columns(source_file=pl.lit(source_file), source_row=pl.Series([row.line for row in right], dtype=pl.Int64))
+    frame = pl.DataFrame([row.cells for row in right], schema=dict.fromkeys(columns, pl.String), orient="row").with_columns(
+        source_file=pl.lit(source_file), source_row=pl.Series([row.line for row in right], dtype=pl.Int64)
+    )
     findings = findings_frame(
         {
             "source_file": source_file,

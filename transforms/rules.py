@@ -42,7 +42,9 @@ def ranked(rules: pl.DataFrame, lines: Ancestors) -> pl.DataFrame:
     strength = {tier: len(TIERS) - 1 - index for index, tier in enumerate(TIERS)}
     return (
         rules.join(scopes.with_columns(weights), on=SCOPE, how="left", nulls_equal=True, maintain_order="left")
-        .with_columns(rank=pl.col("weight") * 100 + pl.col("precedence") * 10 + pl.col("tier").replace_strict(strength, default=0))
+        .with_columns(
+            rank=pl.col("weight") * 100 + pl.col("precedence") * 10 + pl.col("tier").replace_strict(strength, default=0)
+        )
         .drop("weight")
     )
 
@@ -66,7 +68,7 @@ def resolve(profiles: Profiles, rules: pl.DataFrame, payers: pl.DataFrame, lines
 
 
 def written_out(cells: pl.DataFrame, code_profile: pl.DataFrame, *, chunk_rows: int) -> Iterator[pl.DataFrame]:
-    """The table `code_payer_modifier` in the order of its key, in pieces of about `chunk_rows`: each code with its profile's cells.
+    """The table `code_payer_modifier` in the order of its key, in pieces of about `chunk_rows`: codes with their profile's cells.
 
     Codes stand in order and so do the cells of a profile, so gathering them by position needs no sort.
     """
@@ -115,13 +117,24 @@ def _percent() -> pl.Expr:
     parts = pl.col("effect_percent_from").fill_null("")
     phases = ("preoperative", "intraoperative", "postoperative")
     share = pl.sum_horizontal(pl.when(parts.str.contains(rf"\b{p}\b")).then(pl.col(f"{p}_percent")) for p in phases)
-    return pl.when(pl.col("effect_percent_from").is_null()).then("effect_percent").otherwise(share).cast(pl.Decimal(7, 2)).alias("effect_percent")
+    return (
+        pl.when(pl.col("effect_percent_from").is_null())
+        .then("effect_percent")
+        .otherwise(share)
+        .cast(pl.Decimal(7, 2))
+        .alias("effect_percent")
+    )
 
 
 def _covering(rules: pl.DataFrame, lines: Ancestors) -> pl.DataFrame:
     """Per payer and modifier: each scope that needs a cell beside each scope of a rule that holds in it."""
-    rows = []
-    groups = rules.select("payer_id", "modifier", pl.struct(SCOPE).alias("scope")).unique().group_by("payer_id", "modifier").agg("scope")
+    rows: list[tuple[str, ...]] = []
+    groups = (
+        rules.select("payer_id", "modifier", pl.struct(SCOPE).alias("scope"))
+        .unique()
+        .group_by("payer_id", "modifier")
+        .agg("scope")
+    )
     for payer, modifier, structs in groups.sort("payer_id", "modifier").iter_rows():
         scopes = [Scope(**struct) for struct in structs]
         pairs = ((wide, cell) for cell in closure(scopes, lines) for wide in scopes if covers(wide, cell, lines))
@@ -138,7 +151,9 @@ def _starts(profiles: Profiles, candidates: pl.DataFrame, payers: pl.DataFrame, 
     scope = {name: pl.lit(value) for name, value in zip(SCOPE, EVERYWHERE, strict=True)}
     in_release = profiles.periods.filter(~pl.col("is_before_releases")).select("profile_id", start="valid_from")
     unscoped = (
-        in_release.join(payers.select("payer_id"), how="cross").join(modifiers.to_frame("modifier"), how="cross").with_columns(**scope)
+        in_release.join(payers.select("payer_id"), how="cross")
+        .join(modifiers.to_frame("modifier"), how="cross")
+        .with_columns(**scope)
     )
     scoped = candidates.select(_CELL).unique().join(in_release, on="profile_id")
     begins = candidates.select(*_CELL, start="starts")
@@ -156,7 +171,9 @@ def _spans(starts: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("valid_to").is_null() | (pl.col("start") <= pl.col("valid_to")))
         .sort(*_CELL, "start")
         .with_columns(next_start=pl.col("start").shift(-1).over(_CELL))
-        .select(*_CELL, "is_before_releases", valid_from="start", valid_to=(pl.col("next_start") - _DAY).fill_null(pl.col("valid_to")))
+        .select(
+            *_CELL, "is_before_releases", valid_from="start", valid_to=(pl.col("next_start") - _DAY).fill_null(pl.col("valid_to"))
+        )
         .with_row_index("span_id")
     )
 
@@ -241,11 +258,17 @@ def _disagreements(contenders: pl.DataFrame) -> pl.DataFrame:
     rival = ("rule_id", "answer", "rank", "reason")
     pairs = contenders.filter(pl.col("rank") // 10 == pl.col("top") // 10).select("span_id", *rival)
     left = contenders.filter(pl.col("rank") == pl.col("top")).select(
-        "span_id", "profile_id", "payer_id", "modifier", "valid_from", "valid_to", *(pl.col(name).alias(f"left_{name}") for name in rival)
+        "span_id",
+        "profile_id",
+        "payer_id",
+        "modifier",
+        "valid_from",
+        "valid_to",
+        *(pl.col(name).alias(f"left_{name}") for name in rival),
     )
     return (
         left.join(pairs, on="span_id")
-        .filter((pl.col("left_answer") != pl.col("answer")))
+        .filter(pl.col("left_answer") != pl.col("answer"))
         .filter((pl.col("left_rank") > pl.col("rank")) | (pl.col("left_rule_id") < pl.col("rule_id")))
         .with_columns(kind=pl.when(pl.col("left_rank") == pl.col("rank")).then(pl.lit("tie")).otherwise(pl.lit("outranked")))
     )

@@ -76,6 +76,9 @@ SELECT
     coalesce(answers.market, 'any') AS market,
     answers.valid_from,
     answers.valid_to,
+    applied.effective_from,
+    applied.effective_from_basis,
+    applied.effective_to,
     coalesce(answers.medicare_disposition, 'not_published') AS medicare_disposition,
     answers.medicare_effect_percent,
     asked.asked_date > releases.last_day AS is_stale,
@@ -85,6 +88,7 @@ FROM asked
 CROSS JOIN governed
 CROSS JOIN releases
 LEFT JOIN answers ON answers.modifier = governed.modifier AND answers.place = 1
+LEFT JOIN modifier_rule AS applied ON applied.rule_id = answers.rule_id
 ORDER BY governed.modifier;
 
 COMMENT ON MACRO TABLE modifiers_for IS 'Every governed modifier of a code for a payer on a day: modifiers_for(code, payer, on_date, as_component :=, for_line :=, in_market :=, for_organization :=). Without a line of business the payer''s default is taken.';

@@ -1,0 +1,41 @@
+# Every command of the project is written here and nowhere else; pre-commit and CI call these rules.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := schemas transforms flows tests bench
+
+.PHONY: refresh test check format lock bench clean help
+
+refresh: .venv/installed  ## publish a release of what raw/ holds into output/
+	$(BIN)/payref refresh
+
+test: .venv/installed  ## run the tests
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: .venv/installed  ## linter, formatter check, type checker
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy schemas transforms flows bench
+
+format: .venv/installed  ## let the linter and the formatter mend what they can
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+lock: .venv/installed  ## renew requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --extra dev --quiet pyproject.toml --output-file requirements.lock
+
+bench: .venv/installed  ## measure a refresh; RAW=folder for other files than raw/
+	$(BIN)/python -m bench.refresh $(if $(RAW),--raw $(RAW))
+
+clean:  ## remove the environment and everything that was made
+	rm -rf .venv output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help:  ## list the rules
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:[^#]*## /\t/'
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch .venv/installed

@@ -1,0 +1,161 @@
+"""Questions to the current release, read-only. Imports neither Prefect nor Polars, so that a look-up answers at once."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from flows.database_name import DATABASE
+
+Row = dict[str, Any]
+_SHOWN_NAMES = 12
+
+
+class NoAnswerError(Exception):
+    """There is nothing to answer from, or the code is not in the release."""
+
+
+class UnknownNameError(Exception):
+    """A payer, organization, modifier, line of business or component that the release does not know."""
+
+
+class Question(NamedTuple):
+    """One look-up. Empty fields take the release's defaults."""
+
+    code: str
+    payer: str
+    on: date
+    modifier: str | None = None
+    component: str | None = None
+    line_of_business: str | None = None
+    market: str = "any"
+    organization: str = "any"
+
+
+@contextmanager
+def opened(output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The current release's database, read-only. Raises NoAnswerError where there is none."""
+    path = output / "current" / DATABASE
+    if not path.is_file():
+        raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}")
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET enable_external_access = false")
+        yield connection
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    """Rows of a query as dictionaries."""
+    cursor = connection.cursor()
+    cursor.execute(query, list(parameters))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+
+def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
+    """The question with the payer's id in place of its spelling. Raises UnknownNameError and NoAnswerError."""
+    payer = _payer_id(connection, question.payer)
+    named = question._replace(payer=payer, code=question.code.upper())
+    _known(connection, "organization", "SELECT organization_id FROM organization_ancestor", named.organization)
+    if named.organization != "any":
+        own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
+        _known(connection, f"organization of {payer}", own, named.organization, [payer])
+    _known(connection, "modifier", "SELECT modifier FROM modifier", named.modifier)
+    _known(connection, "component", "SELECT unnest(['global', '26', 'TC', '53'])", named.component)
+    lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
+    _known(connection, "line of business", lines, named.line_of_business)
+    if not re.fullmatch(r"any|[A-Z]{2}", named.market):
+        raise UnknownNameError(f"Unknown market '{named.market}': expected two letters such as TX.")
+    if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
+        raise NoAnswerError(_unknown_code(connection, named.code))
+    return named
+
+
+def modifiers_for(connection: duckdb.DuckDBPyConnection, question: Question) -> list[Row]:
+    """One row per governed modifier, or the one asked for."""
+    answers = rows(
+        connection,
+        f"SELECT * FROM modifiers_for($1, $2, {_options_from(3)})",
+        [question.code, question.payer, *_options(question)],
+    )
+    return [row for row in answers if question.modifier in (None, row["modifier"])]
+
+
+def explain(connection: duckdb.DuckDBPyConnection, question: Question) -> list[Row]:
+    """The rules considered for one cell, the winner first."""
+    given = [question.code, question.payer, question.modifier, *_options(question)]
+    return rows(connection, f"SELECT * FROM explain($1, $2, $3, {_options_from(4)})", given)
+
+
+def elsewhere(connection: duckdb.DuckDBPyConnection, question: Question, answer: Row) -> list[Row]:
+    """Cells of the same code, payer and modifier whose narrower scope gives another answer on that day."""
+    query = """
+        SELECT organization_id, line_of_business, market, disposition, effect_percent, effect_units, effect_formula, rule_id
+        FROM code_payer_modifier
+        WHERE code = $1 AND component = $2 AND payer_id = $3 AND modifier = $4
+            AND $5 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
+            AND rule_id IS NOT NULL AND rule_id IS DISTINCT FROM $6
+        ORDER BY ALL
+    """
+    return rows(
+        connection, query, [question.code, answer["component"], question.payer, question.modifier, question.on, answer["rule_id"]]
+    )
+
+
+def positions(connection: duckdb.DuckDBPyConnection, question: Question) -> list[Row]:
+    """The payer's own order of modifiers on a line on that day."""
+    query = """
+        SELECT * FROM position_rules($1, on_date := $2, for_line := $3, for_organization := $4)
+        WHERE group_id NOT LIKE 'any.%'
+    """
+    return rows(connection, query, [question.payer, question.on, question.line_of_business, question.organization])
+
+
+def _options_from(first: int) -> str:
+    names = ("on_date", "as_component", "for_line", "in_market", "for_organization")
+    return ", ".join(f"{name} := ${number}" for number, name in enumerate(names, start=first))
+
+
+def _options(question: Question) -> list[Any]:
+    return [question.on, question.component, question.line_of_business, question.market, question.organization]
+
+
+def _payer_id(connection: duckdb.DuckDBPyConnection, spelling: str) -> str:
+    form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", spelling.lower())).strip()
+    query = """
+        SELECT payer_id FROM payer WHERE payer_id = $1
+        UNION SELECT payer_id FROM payer_alias WHERE comparison_form = $1 AND scope = 'global' AND match = 'is'
+    """
+    found = [row["payer_id"] for row in rows(connection, query, [form])]
+    if len(found) != 1:
+        payers = ", ".join(row["payer_id"] for row in rows(connection, "SELECT payer_id FROM payer ORDER BY ALL"))
+        raise UnknownNameError(
+            f"Unknown payer '{spelling}': expected one of {payers}, or a name that means one of them everywhere."
+        )
+    return str(found[0])
+
+
+def _known(
+    connection: duckdb.DuckDBPyConnection, what: str, query: str, value: str | None, parameters: Sequence[Any] = ()
+) -> None:
+    if value is None:
+        return
+    names = sorted({str(next(iter(row.values()))) for row in rows(connection, query, parameters)})
+    if value not in names:
+        close = [name for name in names if value.lower() in name.lower()] or names
+        hint = ", ".join(close[:_SHOWN_NAMES]) + (", ..." if len(close) > _SHOWN_NAMES else "")
+        raise UnknownNameError(f"Unknown {what} '{value}': expected one of {hint}.")
+
+
+def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
+    (held,) = rows(
+        connection, "SELECT count(DISTINCT code) AS codes, string_agg(DISTINCT release_id, ', ') AS releases FROM pfs_indicator"
+    )
+    return (
+        f"Code {code} is not among the {held['codes']:,} codes of this release (fee schedule {held['releases']}). "
+        "The project ships an extract; put the full PPRRVU csv file into raw/cms_pfs/ and refresh, see README."
+    )

@@ -1,0 +1,3 @@
+"""Name of the database file in every release."""
+
+DATABASE = "payer_reference.duckdb"

@@ -1,0 +1,29 @@
+"""Prefect's settings for runs without a server of one's own, to be applied before Prefect is imported."""
+
+import os
+from pathlib import Path
+
+
+def use_embedded_server(output: Path) -> None:
+    """Defaults for the embedded server, each of which a variable of the environment overrides.
+
+    Its own limit of 20 s for starting is too short for two cores, so it gets 180 s. Nothing is reported to anybody.
+    """
+    defaults = {
+        "PREFECT_HOME": str((output / ".prefect").resolve()),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)  # Prefect does not make the folders above it
+
+
+def has_server() -> bool:
+    """A server is configured, so none needs to be started."""
+    return bool(os.environ.get("PREFECT_API_URL"))

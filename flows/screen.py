@@ -1,0 +1,147 @@
+"""What the command line prints: progress, tables, the summary of a refresh."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as Grid
+
+from flows.answers import Question, Row, opened, rows
+
+_PIPE_WIDTH = 160
+_SUMMARY = """
+    SELECT
+        payer_id AS payer,
+        count(*) AS cells,
+        count(*) FILTER (WHERE disposition <> 'not_published') AS answered,
+        count(*) FILTER (WHERE disposition = 'not_published') AS "not published",
+        count(DISTINCT rule_id) AS "rules that answer"
+    FROM code_payer_modifier
+    GROUP BY ALL ORDER BY ALL
+"""
+
+
+class Screen:
+    """Standard output for answers, standard error for progress and messages."""
+
+    def __init__(self) -> None:
+        """Colours and widths follow the terminal; a pipe gets plain text."""
+        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        self.messages = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
+
+    def watch(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Run a step and say how long it took."""
+        began = time.monotonic()
+        with self.messages.status(f"{name} ..."):
+            result = function(*arguments, **options)
+        self.messages.print(f"  {name:<22} {time.monotonic() - began:6.1f} s", markup=False)
+        return result
+
+    def say(self, text: str) -> None:
+        """A message beside the answer."""
+        self.messages.print(text, markup=False, soft_wrap=True)
+
+    def say_answer(self, text: str) -> None:
+        """A part of the answer in words."""
+        self.out.print(text, markup=False, soft_wrap=True)
+
+    def table(self, title: str | None, found: Sequence[Row], columns: Sequence[str] | None = None) -> None:
+        """Rows as a table."""
+        names = list(columns or (found[0] if found else []))
+        grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        for name in names:
+            is_number = bool(found) and all(
+                isinstance(row[name], (int, Decimal)) and not isinstance(row[name], bool) for row in found
+            )
+            grid.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
+        for row in found:
+            grid.add_row(*(cell(row[name]) for name in names))
+        self.out.print(grid)
+
+
+def cell(value: Any) -> str:
+    """A value as people read it; brackets are text, not markup."""
+    if value is None:
+        return ""
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return text.replace("[", r"\[")
+
+
+def effect(row: Row) -> str:
+    """The effect of a rule or cell in a few words."""
+    if row["effect_percent"] is not None:
+        return f"{row['effect_percent'].normalize():f} %"
+    if row["effect_units"] is not None:
+        return f"{row['effect_units'].normalize():f} units"
+    return row["effect_formula"] or {"component_row": "the component's own row", "by_report": "by report"}.get(
+        row["effect_kind"], ""
+    )
+
+
+def show_summary(screen: Screen, output: Path, *, release: str, refused: int, seconds: float, started: float) -> None:
+    """What a refresh made, and what to try next."""
+    with opened(output) as connection:
+        (held,) = rows(
+            connection,
+            "SELECT (SELECT count(DISTINCT code) FROM code) AS codes, (SELECT count(*) FROM modifier_rule) AS rules, "
+            "(SELECT count(*) FROM contradiction) AS contradictions",
+        )
+        screen.table(f"Release {release}", rows(connection, _SUMMARY))
+    screen.say_answer(
+        f"{held['codes']:,} codes, {held['rules']:,} rules, {held['contradictions']:,} contradictions, {refused:,} rows refused "
+        f"(table finding). Pipeline {seconds:.1f} s, with Prefect {started:.1f} s."
+    )
+    command = command_name()
+    screen.say_answer(f"Published in {output / 'current'}. Try next:")
+    screen.say_answer(f"  {command} lookup 00406 --payer cigna --modifier QZ --on 2023-03-12")
+    screen.say_answer(f"  {command} explain 19307 --payer medicare --modifier 54")
+
+
+def command_name() -> str:
+    """How this command was called, short enough to be typed again."""
+    called = Path(sys.argv[0])
+    if called.is_absolute() and called.is_relative_to(Path.cwd()):
+        called = called.relative_to(Path.cwd())
+    return str(called) if called.name == "payref" else "payref"
+
+
+def show_answers(screen: Screen, question: Question, answers: Sequence[Row], *, is_complete: bool) -> None:
+    """Answers of a look-up: one in full, several as a table, those nobody published only where `is_complete`."""
+    line = question.line_of_business or "default line of business"
+    title = f"{answers[0]['code']} ({answers[0]['component']}) for {question.payer}, {line}, on {question.on}"
+    if question.modifier:
+        screen.say_answer(f"{title}, modifier {question.modifier}:\n{_in_full(answers[0])}")
+    else:
+        kept = [row for row in answers if is_complete or row["disposition"] != "not_published"]
+        shown = [{**row, "effect": effect(row), "medicare": row["medicare_disposition"]} for row in kept]
+        screen.table(title, shown, ("modifier", "disposition", "effect", "reason", "tier", "medicare"))
+        if len(kept) < len(answers):
+            screen.say_answer(f"{len(answers) - len(kept)} more modifiers are not published for this payer; --all lists them.")
+    show_staleness(screen, answers[0])
+
+
+def _in_full(row: Row) -> str:
+    percent = row["medicare_effect_percent"]
+    lines = [f"  answer    {row['disposition']} {effect(row)}".rstrip(), f"  because   {row['reason']}"]
+    if row["rule_id"]:
+        dates = f"from {row['effective_from']} ({row['effective_from_basis']}) to {row['effective_to'] or 'open'}"
+        lines.append(f"  rule      {row['rule_id']} ({row['tier']}), {dates}")
+        lines.append(
+            f"  scope     {row['organization_id']}, {row['line_of_business']}, {row['market']} (organization, line of business, market)"
+        )
+    lines.append(f"  Medicare  {row['medicare_disposition']}" + (f" {percent.normalize():f} %" if percent is not None else ""))
+    return "\n".join(lines)
+
+
+def show_staleness(screen: Screen, answer: Row) -> None:
+    """Say where a question lies after the newest fee schedule."""
+    if answer["is_stale"]:
+        screen.say_answer(
+            f"Answered from fee schedule release {answer['newest_release']}, "
+            f"whose last day is {answer['newest_release_last_day']}."
+        )
