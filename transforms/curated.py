@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from schemas.base import Table
+from schemas.base import PROVENANCE, Table
 from transforms.gate import gate, typed
 from transforms.read import TextTable, csv_table
 from transforms.sources import Built, SourceFile, counted
@@ -14,8 +14,9 @@ _DERIVED = {"source_file", "source_row", "comparison_form", "rank"}
 
 
 def file_columns(model: type[Table]) -> list[str]:
-    """Header of the curated file behind a table: its columns in declared order without the derived ones."""
-    return [name for name in model.column_names() if name not in _DERIVED]
+    """Header of the curated file behind a table: its columns as declared, citation last, without the derived ones."""
+    declared = [name for name in model.to_schema().columns if name not in PROVENANCE]
+    return [name for name in (*declared, *PROVENANCE) if name not in _DERIVED]
 
 
 def comparison_form(spelling: pl.Expr) -> pl.Expr:

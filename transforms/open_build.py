@@ -6,8 +6,8 @@ from typing import NamedTuple
 import polars as pl
 
 WITHHELD = "[withheld: the text is not openly licensed]"
-_LONGEST_VALUE = 20
-"""Characters of a refused value that are shown from files whose text may be licensed."""
+_SHOWN_VALUE = r"^[0-9A-Z+.,*-]{0,8}$"
+"""A refused value from a file whose text may be licensed is shown where it can only be a code or a number."""
 
 
 class OpenTables(NamedTuple):
@@ -35,7 +35,7 @@ def open_tables(
     }
     counts = descriptions.filter(~is_open).group_by("licence").len().sort("licence")
     left_out = [("code_description", f"licence {licence}", rows) for licence, rows in counts.iter_rows()]
-    hidden = is_closed_file & (pl.col("value").str.len_chars() > _LONGEST_VALUE)
+    hidden = is_closed_file & ~pl.col("value").str.contains(_SHOWN_VALUE)
     shown = findings.with_columns(value=pl.when(hidden).then(pl.lit(WITHHELD)).otherwise("value"))
     return OpenTables(kept, shown, left_out)
 

@@ -70,17 +70,23 @@ def resolve(profiles: Profiles, rules: pl.DataFrame, payers: pl.DataFrame, lines
 def written_out(cells: pl.DataFrame, code_profile: pl.DataFrame, *, chunk_rows: int) -> Iterator[pl.DataFrame]:
     """The table `code_payer_modifier` in the order of its key, in pieces of about `chunk_rows`: codes with their profile's cells.
 
-    Codes stand in order and so do the cells of a profile, so gathering them by position needs no sort.
+    Codes and the cells of a profile are gathered by position and sorted by two small integers and a date, piece by piece.
     """
     columns = CodePayerModifier.column_names()
-    ordered = cells.sort("profile_id", *CodePayerModifier.facts().key[3:])
-    places = ordered.with_row_index("first").group_by("profile_id").agg(pl.col("first").min(), pl.len().alias("cell_count"))
+    within = CodePayerModifier.facts().key[3:-1]
+    ordered = cells.sort("profile_id", *within, "valid_from")
+    marked = ordered.select("profile_id", "valid_from", cell_place=pl.struct(within).rank("dense")).with_row_index("at")
+    places = marked.group_by("profile_id").agg(pl.col("at").min().alias("first"), pl.len().alias("cell_count"))
     profiled = code_profile.sort(_CODE).join(places, on="profile_id", maintain_order="left")
-    piece = (profiled["cell_count"].cum_sum() - 1) // chunk_rows
+    coded = profiled.with_columns(code_place=pl.struct(_CODE[:-1]).rle_id())
+    piece = ((pl.col("cell_count").cum_sum() - 1) // chunk_rows).first().over("code_place")
     last = pl.col("first") + pl.col("cell_count")
-    for part in profiled.with_columns(piece=piece).partition_by("piece", maintain_order=True):
-        picked = part.select("code_system", "code", "component", at=pl.int_ranges("first", last)).explode("at")
-        yield pl.concat([picked.drop("at"), ordered.drop("profile_id")[picked["at"]]], how="horizontal").select(columns)
+    for part in coded.with_columns(piece=piece).partition_by("piece", maintain_order=True):
+        picked = part.select("code_system", "code", "component", "code_place", at=pl.int_ranges("first", last)).explode("at")
+        placed = picked.with_columns(marked.select("cell_place", "valid_from")[picked["at"]])
+        sorted_rows = placed.sort("code_place", "cell_place", "valid_from")
+        answers = ordered.drop("profile_id")[sorted_rows["at"]]
+        yield pl.concat([sorted_rows.select("code_system", "code", "component"), answers], how="horizontal").select(columns)
 
 
 def _for_each_modifier(rules: pl.DataFrame, modifiers: pl.Series) -> pl.DataFrame:
@@ -203,7 +209,7 @@ def _answered(spans: pl.DataFrame, contenders: pl.DataFrame, payers: pl.DataFram
         .filter(~pl.col("is_before_releases") | pl.col("rule_id").is_not_null())
     )
     unanswered = pl.col("is_tied").fill_null(value=True)
-    no_rule = pl.format("No dated rule of {} for modifier {} that covers this code is in this dataset.", "payer_name", "modifier")
+    no_rule = pl.format("No dated rule of {} for {} covers this code.", "payer_name", "modifier")
     tie = pl.format("Rules of equal rank disagree, so none answers: {}.", "tied_rules")
     return answered.with_columns(
         reason=pl.when("is_tied").then(tie).when(pl.col("rule_id").is_null()).then(no_rule).otherwise("reason"),

@@ -1,0 +1,325 @@
+"""What is wrong with the input or the machine stops the run or refuses the row, says so, and never damages a release."""
+
+import fcntl
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner, Result
+
+from flows import cli
+from flows.database_name import DATABASE
+from flows.pipeline import Outcome
+from tests.end_to_end.raw_folder import PFS, changed, copied, exported_bytes, restated
+
+HEADER_ADVICE = "Compare the file with the publisher's record layout before changing the declaration."
+FIRST_RULE = "aetna.increased.22,aetna,any,any,any,22,any,"
+
+
+def refreshed(raw: Path, output: Path, *options: str) -> Result:
+    return CliRunner().invoke(cli.app, ["refresh", "--direct", "--raw", str(raw), "--output", str(output), *options])
+
+
+def findings(output: Path) -> list[tuple[object, ...]]:
+    query = (
+        "SELECT source_file, source_row, column_name, rule_id, value, reason FROM finding WHERE severity = 'refused' ORDER BY ALL"
+    )
+    with duckdb.connect(str(output / "current" / DATABASE), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def without_origin_entry(raw: Path) -> None:
+    (raw / PFS).write_bytes((raw / PFS).read_bytes() + b"\r\n")
+
+
+def add_cell(raw: Path) -> None:
+    path = raw / "payers/payer_alias.csv"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    lines[1] += ",one more"
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+STRUCTURE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a missing column": (
+        lambda raw: changed(raw, "payers/payer.csv", "payer_id,payer_name,", "payer_id,"),
+        "payers/payer.csv line 1 column 2: the header changed (missing: payer_name): "
+        f"expected 'payer_name', found 'payer_kind'. {HEADER_ADVICE}",
+    ),
+    "a renamed column": (
+        lambda raw: changed(raw, "payers/payer.csv", "payer_name", "name"),
+        "payers/payer.csv line 1 column 2: the header changed (missing: payer_name; unknown: name): "
+        f"expected 'payer_name', found 'name'. {HEADER_ADVICE}",
+    ),
+    "an unknown column": (
+        lambda raw: changed(raw, PFS, "TEAM,ENDO", "TEAM PRIC,ENDO"),
+        "cms_pfs/2025-10/PPRRVU2025_Oct.csv line 10 column 23: the header changed (missing: TEAM SURG; unknown: TEAM PRIC SURG): "
+        f"expected 'TEAM SURG', found 'TEAM PRIC SURG'. {HEADER_ADVICE}",
+    ),
+    "a changed header order": (
+        lambda raw: changed(
+            raw, "modifiers/modifier.csv", "modifier,modifier_level,modifier_name", "modifier,modifier_name,modifier_level"
+        ),
+        "modifiers/modifier.csv line 1 column 2: the header changed (the order changed): "
+        f"expected 'modifier_level', found 'modifier_name'. {HEADER_ADVICE}",
+    ),
+    "invalid UTF-8": (
+        lambda raw: (raw / "payers/payer.csv").write_bytes((raw / "payers/payer.csv").read_bytes() + b"\xff"),
+        "payers/payer.csv line 7: expected text in UTF-8, found byte 0xff at byte 1562. Save the file as UTF-8.",
+    ),
+    "an empty file": (
+        lambda raw: (raw / "payer_rules/uhc.csv").write_bytes(b""),
+        "payer_rules/uhc.csv: expected at least a header, found an empty file. Fetch the file again.",
+    ),
+    "a file that is not what its name says": (
+        lambda raw: (raw / "payers/payer.csv").write_bytes(b"PK\x03\x04rest of a workbook"),
+        "payers/payer.csv: expected the text its name promises, found a zip archive or Excel workbook. "
+        "Fetch the file again or give it its real name.",
+    ),
+    "an error page in place of a file": (
+        lambda raw: (raw / PFS).write_bytes(b"\r\n<!DOCTYPE html><title>404</title>") and restated(raw / PFS),
+        "cms_pfs/2025-10/PPRRVU2025_Oct.csv: expected the text its name promises, found an HTML page. "
+        "Fetch the file again or give it its real name.",
+    ),
+    "broken quotes": (
+        lambda raw: changed(raw, "payers/payer.csv", "aetna,Aetna", 'aetna,"Aet"na'),
+        "payers/payer.csv line 2: expected a well-formed csv record, found ',' expected after '\"'. Mend the quotes or fetch the file again.",
+    ),
+    "a hash that differs from origin.json": (
+        without_origin_entry,
+        "cms_pfs/2025-10/PPRRVU2025_Oct.csv: expected sha256 ",
+    ),
+    "an origin.json that is no JSON": (
+        lambda raw: (raw / "payers/origin.json").write_text("{", encoding="utf-8"),
+        "payers/origin.json: expected JSON with kind, publisher, title, licence and dates as YYYY-MM-DD, found JSONDecodeError",
+    ),
+    "a missing file": (
+        lambda raw: (raw / "payers/payer.csv").unlink(),
+        "raw/payers/: expected the file payer.csv, found payer_alias.csv, payer_organization.csv. "
+        "Put the file there; docs/sources.md says where it is published.",
+    ),
+    "no fee schedule": (
+        lambda raw: (raw / PFS).unlink(),
+        "raw/cms_pfs/<release>/: expected the file PPRRVU*.csv, found ANES2025.csv, GPCI2025.csv. "
+        "Put the file there; docs/sources.md says where it is published.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), STRUCTURE.values(), ids=STRUCTURE.keys())
+def test_structure_stops_the_run_and_leaves_the_release_whole(
+    tmp_path: Path, output: Path, release: Path, published: Outcome, change: Callable[[Path], object], message: str
+) -> None:
+    raw, before = copied(tmp_path), exported_bytes(release)
+    change(raw)
+    done = refreshed(raw, output)
+    assert (done.exit_code, done.stderr.splitlines()[-1][: len(message)]) == (3, message)
+    assert (output / "current").resolve() == release.resolve()
+    assert exported_bytes(release) == before
+    assert not (output / ".building").exists()
+
+
+BAD_ROWS: dict[str, tuple[Callable[[Path], object], tuple[object, ...]]] = {
+    "a duplicate key": (
+        lambda raw: changed(raw, "payer_rules/aetna.csv", "aetna.physical_status.P1,", "aetna.increased.22,"),
+        ("payer_rules/aetna.csv", 3, "*", "modifier_rule.key.unique", None, "The key (rule_id) must occur once."),
+    ),
+    "an enum value nobody knows": (
+        lambda raw: changed(raw, PFS, "\n19307,,,A,", "\n19307,,,Q,"),
+        (
+            str(PFS),
+            78,
+            "status_code",
+            "pfs_indicator.status_code.isin",
+            "Q",
+            "Must be one of A, B, C, D, E, F, G, H, I, J, M, N, P, R, T, X.",
+        ),
+    ),
+    "a code without its leading zeros": (
+        lambda raw: changed(raw, PFS, "\n00406,", "\n406,"),
+        (
+            str(PFS),
+            13,
+            "code",
+            "pfs_indicator.code.pattern",
+            "406",
+            "Must look like ^([0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4})$.",
+        ),
+    ),
+    "a rule that ends before it starts": (
+        lambda raw: changed(raw, "payer_rules/cigna.csv", "2023-03-11", "2022-03-11"),
+        (
+            "payer_rules/cigna.csv",
+            2,
+            "*",
+            "modifier_rule.ends_after_start",
+            None,
+            "effective_to must not be before effective_from.",
+        ),
+    ),
+    "an unknown payer": (
+        lambda raw: changed(raw, "payer_rules/aetna.csv", FIRST_RULE, FIRST_RULE.replace(",aetna,", ",humana,")),
+        (
+            "payer_rules/aetna.csv",
+            2,
+            "payer_id",
+            "modifier_rule.payer_id.isin",
+            "humana",
+            "Must be one of aetna, bcbs, cigna, medicare, uhc.",
+        ),
+    ),
+    "an unknown modifier": (
+        lambda raw: changed(raw, "payer_rules/aetna.csv", FIRST_RULE, FIRST_RULE.replace(",22,", ",ZZ,")),
+        ("payer_rules/aetna.csv", 2, "modifier", "modifier_rule.modifier.known", "ZZ", "Must exist in modifier.modifier."),
+    ),
+    "an unknown predicate": (
+        lambda raw: changed(
+            raw, "payer_rules/aetna.csv", FIRST_RULE, FIRST_RULE.replace(",any,22,any,", ",any,22,weather=fine,")
+        ),
+        (
+            "payer_rules/aetna.csv",
+            2,
+            "predicate",
+            "modifier_rule.predicate.readable",
+            "weather=fine",
+            "'weather' is not a fact; known are code, component, section, status_code, pctc_code, global_days_code, "
+            "multiple_procedure_code, bilateral_code, assistant_code, co_surgeon_code, team_surgeon_code, imaging_family_code, "
+            "has_26, has_tc, has_53, has_phases.",
+        ),
+    ),
+    "a row with too many cells": (
+        add_cell,
+        ("payers/payer_alias.csv", 2, "*", "payer_alias.row.cell_count", "17 cells", "A row must have 16 cells."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "finding"), BAD_ROWS.values(), ids=BAD_ROWS.keys())
+def test_a_bad_row_is_refused_and_the_run_goes_on(
+    tmp_path: Path, change: Callable[[Path], object], finding: tuple[object, ...]
+) -> None:
+    raw = copied(tmp_path)
+    change(raw)
+    done = refreshed(raw, tmp_path / "output")
+    assert done.exit_code == 0, done.stderr
+    assert finding in findings(tmp_path / "output")
+    refused = len({row[:2] for row in findings(tmp_path / "output")})
+    assert f"{refused} rows refused (table finding)" in done.stdout
+
+
+def test_two_rules_that_tie_leave_the_cell_unanswered_and_are_shown_as_a_contradiction(tmp_path: Path) -> None:
+    raw = copied(tmp_path)
+    path = raw / "payer_rules/uhc.csv"
+    rule = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("uhc.reduced.52,"))
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(rule.replace("uhc.reduced.52,", "uhc.reduced.52_again,").replace(",50,", ",60,") + "\n")
+    assert refreshed(raw, tmp_path / "output").exit_code == 0
+    with duckdb.connect(str(tmp_path / "output" / "current" / DATABASE), read_only=True) as connection:
+        cell = "SELECT disposition, effect_percent, rule_id, reason FROM modifiers_for('19307', 'uhc', DATE '2026-12-01') WHERE modifier = '52'"
+        assert connection.execute(cell).fetchall() == [
+            ("not_published", None, None, "Rules of equal rank disagree, so none answers: uhc.reduced.52, uhc.reduced.52_again.")
+        ]
+        tie = "SELECT contradiction_id, left_source, right_source, has_money_effect FROM contradiction WHERE kind = 'tie'"
+        assert connection.execute(tie).fetchall() == [
+            ("tie:uhc.reduced.52|uhc.reduced.52_again:52", "uhc.reduced.52", "uhc.reduced.52_again", True)
+        ]
+
+
+def test_strict_makes_refused_rows_an_exit_code_and_still_publishes(tmp_path: Path) -> None:
+    done = refreshed(copied(tmp_path), tmp_path / "output", "--strict")
+    assert done.exit_code == 4
+    assert (
+        done.stderr.splitlines()[-1]
+        == "2 rows were refused and --strict was given; the release is published. See the table finding."
+    )
+    assert (tmp_path / "output" / "current" / DATABASE).is_file()
+
+
+def test_no_raw_folder(tmp_path: Path) -> None:
+    done = refreshed(tmp_path / "nowhere", tmp_path / "output")
+    assert done.exit_code == 3
+    assert done.stderr == f"{tmp_path}/nowhere: expected the folder with the raw files, found nothing. Give it with --raw.\n"
+
+
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    done = refreshed(copied(tmp_path), tmp_path / "file" / "output")
+    assert done.exit_code == 3
+    assert done.stderr == (
+        f"{tmp_path}/file/output: expected a folder that can be written, found: Not a directory. Choose another with --output.\n"
+    )
+
+
+def test_a_disk_that_fills_up_while_exporting(tmp_path: Path, output: Path, release: Path) -> None:
+    """The limit lets the database through and stops the largest csv file, as a full disk would."""
+    database = (release / DATABASE).stat().st_size
+    sheet = (release / "csv" / "code_payer_modifier.csv").stat().st_size
+    assert database < sheet
+    raw, before = copied(tmp_path), exported_bytes(release)
+    changed(raw, "payers/payer.csv", "Aetna", "Aetna Inc")
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((database + sheet) // 2, resource.RLIM_INFINITY))
+
+    command = [sys.executable, "-m", "flows.cli", "refresh", "--direct", "--raw", str(raw), "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limited)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "export: the disk is full. The current release is unchanged; make room in the output folder and refresh again."
+    )
+    assert (output / "current").resolve() == release.resolve()
+    assert exported_bytes(release) == before
+    assert not (output / ".building").exists()
+
+
+def test_a_second_refresh_at_the_same_time_leaves(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    output.mkdir()
+    with (output / ".lock").open("w", encoding="utf-8") as stream:
+        stream.write(f"process {os.getpid()}")
+        stream.flush()
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        done = refreshed(copied(tmp_path), output)
+    assert done.exit_code == 5
+    assert done.stderr.splitlines()[-1] == f"Another refresh (process {os.getpid()}) works on {output}."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lookup", "00406", "--payer", "humana"], "Unknown payer 'humana'"),
+        (["lookup", "00406", "--payer", "Blue Cross"], "Unknown payer 'Blue Cross'"),
+        (["lookup", "00406", "--payer", "uhc", "--modifier", "ZZ"], "Unknown modifier 'ZZ'"),
+        (["lookup", "00406", "--payer", "uhc", "--organization", "anthem_oh"], "Unknown organization of uhc 'anthem_oh'"),
+        (["lookup", "00406", "--payer", "uhc", "--component", "99"], "Unknown component '99'"),
+        (["lookup", "00406", "--payer", "uhc", "--line-of-business", "dental"], "Unknown line of business 'dental'"),
+        (["lookup", "00406", "--payer", "uhc", "--market", "Texas"], "Unknown market 'Texas'"),
+        (["sql", "SELECT nothing"], "Binder Error"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(output: Path, published: Outcome, arguments: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "flows.cli", *arguments, "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr[: len(message)], done.stdout) == (2, message, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["lookup"], ["lookup", "00406", "--payer", "uhc", "--on", "yesterday"], ["refresh", "--threads", "0"], ["nonsense"]],
+)
+def test_wrong_options_are_exit_code_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 2
+
+
+def test_a_question_without_an_answer_is_exit_code_1(tmp_path: Path, output: Path, published: Outcome) -> None:
+    for where, code, message in (
+        (output, "99999", "Code 99999 is not among the 235 codes of this release (fee schedule 2025-10)."),
+        (tmp_path, "00406", f"There is no release in {tmp_path}. Make one with: payref refresh --output {tmp_path}"),
+    ):
+        command = [sys.executable, "-m", "flows.cli", "lookup", code, "--payer", "uhc", "--output", str(where)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr[: len(message)]) == (1, message)

@@ -1,0 +1,98 @@
+"""What an open build may carry."""
+
+from typing import Any
+
+import polars as pl
+from polars.testing import assert_frame_equal
+
+from schemas import CodeClaim, CodeDescription
+from tests.transforms.builders import finding, listed
+from transforms.gate import findings_frame
+from transforms.open_build import WITHHELD, OpenTables, open_tables
+
+OPEN = ("CC0-1.0", "US-GOV")
+
+
+def descriptions(*licences: str) -> pl.DataFrame:
+    rows = [
+        {
+            "code_system": "CPT",
+            "code": "96406",
+            "kind": "short",
+            "description": f"words {at}",
+            "licence": licence,
+            "source_file": str(at),
+        }
+        for at, licence in enumerate(licences)
+    ]
+    return pl.DataFrame(rows, schema=CodeDescription.polars_schema(), orient="row")
+
+
+def claims(*rows: dict[str, Any]) -> pl.DataFrame:
+    common = {"code_system": "CPT", "code": "00406", "source_file": "closed.txt", "source_row": 6}
+    return pl.DataFrame([{**common, **row} for row in rows], schema=CodeClaim.polars_schema(), orient="row")
+
+
+def opened(**tables: pl.DataFrame) -> OpenTables:
+    findings = tables.pop("findings", findings_frame())
+    given = {"code_description": descriptions(), "code_claim": claims(), **tables}
+    return open_tables(given, findings, open_licences=OPEN, closed_files=["closed.txt"])
+
+
+def test_only_open_descriptions_stay_and_the_others_are_counted() -> None:
+    every = descriptions("AMA", "CC0-1.0", "ADA", "US-GOV", "third_party", "local", "AMA")
+    made = opened(code_description=every)
+    assert_frame_equal(made.tables["code_description"], every.filter(pl.col("licence").is_in(OPEN)))
+    assert made.left_out == [
+        ("code_description", "licence ADA", 1),
+        ("code_description", "licence AMA", 2),
+        ("code_description", "licence local", 1),
+        ("code_description", "licence third_party", 1),
+    ]
+
+
+def test_prose_claims_of_closed_files_are_reduced_to_their_meaning() -> None:
+    made = opened(
+        code_claim=claims(
+            {"kind": "service_type", "claim": "anesthesia of some kind", "resolved": "anesthesia"},
+            {"kind": "site_of_service", "claim": "somewhere else"},
+            {"kind": "payer", "claim": "Aetna", "resolved": "aetna"},
+            {"kind": "modifier", "claim": "AA", "resolved": "AA"},
+            {"kind": "service_type", "claim": "its own words", "source_file": "open.txt"},
+        )
+    )
+    assert made.tables["code_claim"].select("kind", "claim", "resolved", "source_file").rows() == [
+        ("service_type", "anesthesia", "anesthesia", "closed.txt"),
+        ("site_of_service", WITHHELD, None, "closed.txt"),
+        ("payer", "Aetna", "aetna", "closed.txt"),
+        ("modifier", "AA", "AA", "closed.txt"),
+        ("service_type", "its own words", None, "open.txt"),
+    ]
+
+
+def test_claims_that_become_equal_stay_once() -> None:
+    made = opened(
+        code_claim=claims(
+            {"kind": "site_of_service", "claim": "a hospital", "resolved": "facility"},
+            {"kind": "site_of_service", "claim": "a surgery center", "resolved": "facility"},
+        )
+    )
+    assert made.tables["code_claim"]["claim"].to_list() == ["facility"]
+
+
+def test_long_values_of_findings_in_closed_files_are_hidden() -> None:
+    values = {"closed.txt": ["x" * 20, "x" * 21, None], "open.txt": ["x" * 21]}
+    rows = [
+        finding(file, row, "*", "code_page.format.known", value, "Is odd.")
+        for file, listed_values in values.items()
+        for row, value in enumerate(listed_values, start=1)
+    ]
+    made = opened(findings=findings_frame(rows))
+    assert [row["value"] for row in listed(made.findings)] == ["x" * 20, WITHHELD, None, "x" * 21]
+
+
+def test_other_tables_and_the_given_ones_are_untouched() -> None:
+    other, every = pl.DataFrame({"a": [1]}), descriptions("AMA")
+    made = opened(other=other, code_description=every)
+    assert_frame_equal(made.tables["other"], other)
+    assert every.height == 1
