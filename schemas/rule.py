@@ -65,6 +65,11 @@ class ModifierRule(Cited):
     def _dates(cls, data: PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col("effective_to").is_null() | (pl.col("effective_to") >= pl.col("effective_from")))
 
+    @pa.dataframe_check(name="phases_exist", description="A percentage from phases needs has_phases=true in the predicate.")
+    def _phases(cls, data: PolarsData) -> pl.LazyFrame:
+        has_phases = pl.col("predicate").str.contains("has_phases=true", literal=True)
+        return data.lazyframe.select(pl.col("effect_percent_from").is_null() | has_phases)
+
     @pa.dataframe_check(name="effect_is_stated", description="The effect kind must come with its percentage, units or formula.")
     def _effect(cls, data: PolarsData) -> pl.LazyFrame:
         kind = pl.col("effect_kind")

@@ -3,6 +3,8 @@
 import polars as pl
 
 from schemas import Contradiction
+from schemas.base import NOT_STATED
+from schemas.cube import SCOPE
 from transforms.gate import ensure
 
 _MIXED_SECTIONS = ("category_2", "category_3", "level_2", "medicine", "vaccine_administration")
@@ -45,17 +47,22 @@ def between_rules(disagreements: pl.DataFrame, code_profile: pl.DataFrame) -> pl
             question=pl.format("What follows from modifier {} for {}?", "modifier", "payer_id"),
             left_source="left_rule_id",
             right_source="rule_id",
-            has_money_effect=pl.col("left_answer").str.replace(r"^[^|]*\|", "") != pl.col("answer").str.replace(r"^[^|]*\|", ""),
+            has_money_effect=_paid("left_answer") != _paid("answer"),
         )
         .with_columns(left_answer="left_reason", right_answer="reason")
     )
 
 
+def _paid(answer: str) -> pl.Expr:
+    """An answer with its disposition reduced to whether the line is paid: documents to be sent change no amount."""
+    paid = pl.col(answer).str.replace(r"^(allowed|allowed_with_documentation|required)\|", "paid|")
+    return paid.str.replace(r"^(not_allowed|not_paid)\|", "unpaid|")
+
+
 def claimed_modifiers(claims: pl.DataFrame, newest: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
     """Modifiers that a page offers and Medicare's indicators do not."""
-    medicare = cells.filter(
-        (pl.col("payer_id") == "medicare") & (pl.col("organization_id") == "any") & pl.col("valid_to").is_null()
-    )
+    unscoped = pl.all_horizontal(pl.col(name) == NOT_STATED for name in SCOPE)
+    medicare = cells.filter((pl.col("payer_id") == "medicare") & unscoped & pl.col("valid_to").is_null())
     answers = (
         newest.filter(pl.col("component") == "global")
         .join(medicare, on="profile_id")

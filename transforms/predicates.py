@@ -85,8 +85,13 @@ def _term(part: str) -> Term:
     )
 
 
+def _alike(bound: str) -> str:
+    """Pattern of texts that a range may hold: as long as its bounds, and digits alone where they are, so that 0042T is no 00420."""
+    return f"^[0-9]{{{len(bound)}}}$" if bound.isdigit() else f"^.{{{len(bound)}}}$"
+
+
 def _condition(term: Term) -> pl.Expr:
     fact = pl.col(term.field)
-    inside = [fact.is_between(pl.lit(low), pl.lit(high)) & (fact.str.len_bytes() == len(low)) for low, high in term.ranges]
+    inside = [fact.is_between(pl.lit(low), pl.lit(high)) & fact.str.contains(_alike(low)) for low, high in term.ranges]
     met = reduce(lambda left, right: left | right, inside, fact.is_in(list(term.values)))
     return ~met if term.is_negated else met

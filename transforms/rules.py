@@ -23,6 +23,7 @@ ANSWER = ("disposition", "effect_kind", "effect_percent", "effect_units", "effec
 """What makes two answers the same."""
 _CELL = ("profile_id", "payer_id", "modifier", *SCOPE)
 _CODE = ("code_system", "code", "component", "valid_from")
+_MEDICARE = ("medicare_disposition", "medicare_effect_percent")
 _DAY = timedelta(days=1)
 _UNANSWERED = {"disposition": "not_published", "effect_kind": "none", "target_line": "line"}
 
@@ -63,7 +64,7 @@ def resolve(profiles: Profiles, rules: pl.DataFrame, payers: pl.DataFrame, lines
     spans = _spans(_starts(profiles, candidates, payers, modifiers), profiles.periods)
     contenders = _contenders(spans, candidates)
     answered = _answered(spans, contenders, payers)
-    cells = _beside_medicare(_merged(answered))
+    cells = _merged(_beside_medicare(answered))
     return Cube(cells.sort(*_CELL, "valid_from"), profile_rules.sort("profile_id", "rule_id"), _disagreements(contenders))
 
 
@@ -119,17 +120,12 @@ def _candidates(profiles: Profiles, rules: pl.DataFrame, lines: Ancestors) -> pl
 
 
 def _percent() -> pl.Expr:
-    """The rule's percentage, or the sum of the phases that it names."""
+    """The rule's percentage, or the sum of the phases that it names; none where the code has no phases, never 0."""
     parts = pl.col("effect_percent_from").fill_null("")
     phases = ("preoperative", "intraoperative", "postoperative")
     share = pl.sum_horizontal(pl.when(parts.str.contains(rf"\b{p}\b")).then(pl.col(f"{p}_percent")) for p in phases)
-    return (
-        pl.when(pl.col("effect_percent_from").is_null())
-        .then("effect_percent")
-        .otherwise(share)
-        .cast(pl.Decimal(7, 2))
-        .alias("effect_percent")
-    )
+    stated = pl.when(pl.col("effect_percent_from").is_null()).then("effect_percent").when(share > 0).then(share)
+    return stated.cast(pl.Decimal(7, 2)).alias("effect_percent")
 
 
 def _covering(rules: pl.DataFrame, lines: Ancestors) -> pl.DataFrame:
@@ -241,11 +237,10 @@ def _beside_medicare(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _merged(cells: pl.DataFrame) -> pl.DataFrame:
-    """Neighbouring spans of a payer's cell with the same answer and rule as one, Medicare's own spans left as they are."""
+    """Neighbouring spans of a cell with the same answer, rule and Medicare answer as one."""
     same = pl.all_horizontal(
-        *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in (*_CELL, *ANSWER, "rule_id", "reason")),
+        *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in (*_CELL, *ANSWER, "rule_id", "reason", *_MEDICARE)),
         pl.col("valid_from") == pl.col("valid_to").shift(1) + _DAY,
-        pl.col("payer_id") == MEDICARE,
     )
     return (
         cells.sort(*_CELL, "valid_from")

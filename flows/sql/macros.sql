@@ -67,7 +67,7 @@ SELECT
         answers.reason,
         CASE
             WHEN asked.asked_date < releases.first_day
-                THEN 'The oldest fee schedule release here starts on ' || releases.first_day || ' and no dated rule of the payer is older.'
+                THEN 'The oldest fee schedule release here starts on ' || releases.first_day || ' and no dated rule of the payer answers for that day.'
             ELSE 'The fee schedule in force on that day has no such row of the code.'
         END
     ) AS reason,
@@ -147,6 +147,7 @@ considered AS (
         facts.known,
         facts.source_file AS indicator_file,
         facts.source_row AS indicator_row,
+        asked.rule_id AS answering_rule,
         asked.is_stale,
         asked.newest_release,
         asked.newest_release_last_day,
@@ -169,13 +170,6 @@ judged AS (
         max(considered.rank) FILTER (WHERE considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope) OVER () AS top_rank
     FROM considered
 ),
-best AS (
-    SELECT
-        min(judged.rule_id) AS first_rule,
-        count(DISTINCT concat_ws('|', judged.disposition, judged.effect_kind, coalesce(CAST(judged.effect_percent AS VARCHAR), '-'), coalesce(judged.effect_percent_from, '-'), coalesce(CAST(judged.effect_units AS VARCHAR), '-'), coalesce(judged.effect_formula, '-'), judged.target_line)) AS answers
-    FROM judged
-    WHERE judged.may_answer AND judged.rank = judged.top_rank
-),
 verdicts AS (
     SELECT
         judged.*,
@@ -184,12 +178,11 @@ verdicts AS (
             WHEN NOT judged.is_in_force THEN 'not_in_force'
             WHEN NOT judged.is_in_scope THEN 'other_scope'
             WHEN judged.rank < judged.top_rank THEN 'outranked'
-            WHEN best.answers > 1 THEN 'tied'
-            WHEN judged.rule_id = best.first_rule THEN 'won'
+            WHEN judged.answering_rule IS NULL THEN 'tied'
+            WHEN judged.rule_id = judged.answering_rule THEN 'won'
             ELSE 'agrees'
         END AS verdict
     FROM judged
-    CROSS JOIN best
 )
 SELECT
     asked.code,

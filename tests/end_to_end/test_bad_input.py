@@ -229,6 +229,25 @@ def test_two_rules_that_tie_leave_the_cell_unanswered_and_are_shown_as_a_contrad
         ]
 
 
+def test_rules_that_state_one_answer_in_two_ways_agree(tmp_path: Path) -> None:
+    raw = copied(tmp_path)
+    path = raw / "payer_rules/uhc.csv"
+    rule = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("uhc.reduced.52,"))
+    cells = rule.split(",")
+    given = {"plain": ("code=19307", "19", ""), "phases": ("global_days_code=090; has_phases=true", "", "postoperative")}
+    with path.open("a", encoding="utf-8") as stream:
+        for name, (predicate, percent, phases) in given.items():
+            line = [f"uhc.two_ways.{name}", *cells[1:5], "55", predicate, *cells[7:10], percent, phases, *cells[12:]]
+            stream.write(",".join(line) + "\n")
+    assert refreshed(raw, tmp_path / "output").exit_code == 0
+    with duckdb.connect(str(tmp_path / "output" / "current" / DATABASE), read_only=True) as connection:
+        query = "SELECT verdict, rule_id, CAST(effect_percent AS VARCHAR) FROM explain('19307', 'uhc', '55', DATE '2026-12-01')"
+        assert connection.execute(query).fetchall() == [
+            ("won", "uhc.two_ways.phases", "19.00"),
+            ("agrees", "uhc.two_ways.plain", "19.00"),
+        ]
+
+
 def test_strict_makes_refused_rows_an_exit_code_and_still_publishes(tmp_path: Path) -> None:
     done = refreshed(copied(tmp_path), tmp_path / "output", "--strict")
     assert done.exit_code == 4

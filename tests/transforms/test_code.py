@@ -75,6 +75,13 @@ def test_code_outside_every_range_has_no_section() -> None:
     assert placed.rows() == [("02000", None), ("0042X", None), ("19307", "surgery"), ("99999", None)]
 
 
+def test_range_holds_only_codes_of_its_own_length() -> None:
+    shorter = (
+        section_table().filter(pl.col("section") == "surgery").with_columns(code_from=pl.lit("1000"), code_to=pl.lit("1999"))
+    )
+    assert with_section(codes("10004"), shorter).rows() == [("10004", None)]
+
+
 def test_rows_of_a_code_keep_their_order_and_number() -> None:
     placed = with_section(codes("71046", "00406", "71046"), section_table())
     assert placed.rows() == [("71046", "radiology"), ("00406", "anesthesia"), ("71046", "radiology")]

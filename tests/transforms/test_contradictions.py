@@ -294,3 +294,8 @@ def test_mixed_sections_hold_services_of_every_type(section: str) -> None:
 @pytest.mark.parametrize("kind", ["payer", "taxonomy"])
 def test_other_claims_contradict_nothing(kind: str) -> None:
     assert found_in([DENIAL], [claim(kind, "62", "62")], rare_sites=("facility", "nonfacility")) == []
+
+
+def test_a_page_is_contradicted_once_however_many_scopes_deny() -> None:
+    narrow = {**DENIAL, "rule_id": "medicare.narrow", "line_of_business": "medicare_ffs"}
+    assert [row["kind"] for row in found_in([DENIAL, narrow], [claim("modifier", "62", "62")])] == ["page"]

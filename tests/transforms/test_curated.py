@@ -284,14 +284,16 @@ def test_names_resolve_only_by_global_spellings_that_mean_a_payer() -> None:
             ALIAS,
             {**ALIAS, "alias": "Blue Cross", "scope": "state", "state": "TX"},
             {**ALIAS, "alias": "Aetna Dental", "match": "is_not", "payer_id": ""},
+            {**ALIAS, "alias": "Aetna Vision", "match": "is_not"},
         )
     )
-    names = pl.DataFrame({"claim": ["aetna", "Blue Cross", "Aetna Dental", "Humana", "Aetna [7]", ""]})
+    names = pl.DataFrame({"claim": ["aetna", "Blue Cross", "Aetna Dental", "Aetna Vision", "Humana", "Aetna [7]", ""]})
     resolved = resolve_names(names, made.tables["payer_alias"])
     assert resolved.select("claim", "payer_id").rows() == [
         ("aetna", "aetna"),
         ("Blue Cross", None),
         ("Aetna Dental", None),
+        ("Aetna Vision", None),
         ("Humana", None),
         ("Aetna [7]", "aetna"),
         ("", None),

@@ -80,15 +80,17 @@ def test_claims_that_become_equal_stay_once() -> None:
     assert made.tables["code_claim"]["claim"].to_list() == ["facility"]
 
 
-def test_long_values_of_findings_in_closed_files_are_hidden() -> None:
-    values = {"closed.txt": ["x" * 20, "x" * 21, None], "open.txt": ["x" * 21]}
+def test_refused_values_of_closed_files_are_shown_only_where_they_are_codes_or_numbers() -> None:
+    shown = ["406", "17.99500", "HCPCS+1-", None, ""]
+    hidden = ["HCPCS+1-2", "own words", "words", "Word"]
+    values = {"closed.txt": [*shown, *hidden], "open.txt": hidden}
     rows = [
         finding(file, row, "*", "code_page.format.known", value, "Is odd.")
         for file, listed_values in values.items()
         for row, value in enumerate(listed_values, start=1)
     ]
     made = opened(findings=findings_frame(rows))
-    assert [row["value"] for row in listed(made.findings)] == ["x" * 20, WITHHELD, None, "x" * 21]
+    assert [row["value"] for row in listed(made.findings)] == [*shown, *[WITHHELD] * len(hidden), *hidden]
 
 
 def test_other_tables_and_the_given_ones_are_untouched() -> None:

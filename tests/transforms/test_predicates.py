@@ -143,3 +143,9 @@ def test_all_terms_must_hold(written: list[Term], values: list[str | None]) -> N
     facts = {term.field: values for term in written}
     each = [met(printed((term,)), facts) for term in written]
     assert met(printed(tuple(written)), facts) == [all(column) for column in zip(*each, strict=True)]
+
+
+def test_a_range_of_digits_holds_no_code_with_a_letter() -> None:
+    codes = pl.DataFrame({"code": ["00420", "0042T", "01999", "02000", None]})
+    met = codes.select(met=expression(parse("code=00100..01999")))["met"].to_list()
+    assert met == [True, False, True, False, False]

@@ -306,7 +306,7 @@ def test_every_question_is_answered_as_by_the_reference(world: World, scopes: li
 @settings(deadline=None, max_examples=20)
 @given(worlds())
 def test_medicares_answer_stands_beside_every_day_of_a_cell(world: World) -> None:
-    for row in (row for row in cube_of(world) if row["payer_id"] != "medicare" or is_unscoped(row)):
+    for row in cube_of(world):
         for day in DAYS:
             if row["valid_from"] <= day and (row["valid_to"] is None or day <= row["valid_to"]):
                 question = Question(row["code"], row["component"], "medicare", row["modifier"], "any", "any", "any", day)
@@ -580,3 +580,34 @@ def test_rank_is_scope_then_precedence_then_source(scope: tuple[str, str, str], 
     names = ("organization_id", "line_of_business", "market")
     stated = rule(precedence=5, tier="cms_manual", **dict(zip(names, scope, strict=True)))
     assert rules_frame([stated])["rank"].to_list() == [rank]
+
+
+def test_medicares_scoped_cells_are_split_where_its_unscoped_answer_changes() -> None:
+    stated = [
+        rule("medicare.narrow", payer_id="medicare", organization_id="ibx", disposition="not_allowed"),
+        rule(
+            "medicare.until",
+            payer_id="medicare",
+            effective_to=date(2025, 12, 31),
+            effect_kind="percent",
+            effect_percent=Decimal(85),
+        ),
+        rule(
+            "medicare.since",
+            payer_id="medicare",
+            effective_from=date(2026, 1, 1),
+            effect_kind="percent",
+            effect_percent=Decimal(81),
+        ),
+    ]
+    cells = [cell for cell in answers(stated, payer="medicare") if cell["organization_id"] == "ibx"]
+    assert [(cell["valid_from"], cell["valid_to"], cell["medicare_effect_percent"]) for cell in cells] == [
+        (OCTOBER_2025, date(2025, 12, 31), Decimal(85)),
+        (date(2026, 1, 1), None, Decimal(81)),
+    ]
+
+
+def test_without_known_phases_there_is_no_percentage() -> None:
+    stated = [rule(effect_kind="percent", effect_percent_from="preoperative+intraoperative")]
+    rows = [row for row in cube_rows(indicators(SCHEDULE), rules_frame(stated)) if row["payer_id"] == "uhc"]
+    assert [(row["valid_to"], row["effect_percent"]) for row in rows] == [(date(2025, 9, 30), None), (None, Decimal(81))]
