@@ -131,9 +131,8 @@ def _in_full(row: Row) -> str:
     if row["rule_id"]:
         dates = f"from {row['effective_from']} ({row['effective_from_basis']}) to {row['effective_to'] or 'open'}"
         lines.append(f"  rule      {row['rule_id']} ({row['tier']}), {dates}")
-        lines.append(
-            f"  scope     {row['organization_id']}, {row['line_of_business']}, {row['market']} (organization, line of business, market)"
-        )
+        scope = ", ".join((row["organization_id"], row["line_of_business"], row["market"]))
+        lines.append(f"  scope     {scope} (organization, line of business, market)")
     lines.append(f"  Medicare  {row['medicare_disposition']}" + (f" {percent.normalize():f} %" if percent is not None else ""))
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from schemas.base import Table, TableFacts, column
 from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, COMPONENTS
 
 _ATTACHMENT = "RVU record layout, attachment A"
+_WHOLE = 100
 PAID_BY_RVU = ("A", "R", "T")
 """Status codes whose relative values Medicare pays by (record layout, STATUS CODE)."""
 
@@ -83,7 +84,8 @@ class PfsIndicator(Table):
     @pa.dataframe_check(name="phases_sum", description="PRE, INTRA and POST shares add up to 0 or 100 percent.")
     def _phases(cls, data: PolarsData) -> pl.LazyFrame:
         phases = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
-        return data.lazyframe.select(pl.sum_horizontal(pl.col(phases).cast(pl.Int64)).is_in([0, 100]))
+        total = pl.sum_horizontal(phases)
+        return data.lazyframe.select((total == 0) | (total == _WHOLE))
 
     @pa.dataframe_check(
         name="unused_rvu_flag", description="The '+' stands exactly where a status outside A, R, T shows relative values."

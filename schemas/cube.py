@@ -144,7 +144,7 @@ class Contradiction(Table):
 
     contradiction_id: str = column("Identifier made of what disagrees.")
     kind: str = column(
-        "`tie`: equal rank, so the cell stays unanswered; `outranked`: a weaker source differs; `page`: a page against the schedule.",
+        "`tie`: equal rank, so the cell stays unanswered; `outranked`: a weaker source differs; `page`: a page differs.",
         values=("outranked", "page", "tie"),
     )
     question: str = column("What both answer.", free_text=True)

@@ -1,6 +1,8 @@
 """Payers, the organizations behind them, and the spellings under which they appear."""
 
+import pandera.polars as pa
 import polars as pl
+from pandera.polars import PolarsData
 
 from schemas.base import Cited, Table, TableFacts, column
 from schemas.vocabulary import LINES_OF_BUSINESS, PAYERS
@@ -89,6 +91,15 @@ class PayerAlias(Cited):
                 "payers", "spelling, scope and date", ("comparison_form", "scope", "source_row"), "CC0-1.0", (150, 100_000)
             )
         }
+
+    @pa.dataframe_check(name="payer_is_named", description="`is` names a payer, `is_not` names none.")
+    def _named(cls, data: PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select((pl.col("match") == "is") == pl.col("payer_id").is_not_null())
+
+    @pa.dataframe_check(name="scope_is_stated", description="Scope `state` needs a state, scope `plan` words of the plan.")
+    def _scoped(cls, data: PolarsData) -> pl.LazyFrame:
+        by_state, by_plan = pl.col("scope") == "state", pl.col("scope") == "plan"
+        return data.lazyframe.select((by_state == pl.col("state").is_not_null()) & (by_plan == pl.col("plan_text").is_not_null()))
 
 
 class OrganizationAncestor(Table):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from schemas import AnesthesiaLocality, Code, CodeDescription, ConversionFactor, Gpci, PfsIndicator
-from transforms.code import code_list, code_system, short_descriptions
+from transforms.code import code_list, code_system, short_descriptions, with_section
 from transforms.errors import StructureError
 from transforms.gate import Gated, ensure, typed_and_gated
 from transforms.read import RawText, Row, TextTable, check_header, records, text_table
@@ -76,7 +76,7 @@ class Localities(NamedTuple):
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     """`pfs_indicator`, `conversion_factor`, `gpci`, `anesthesia_locality`, `code` and short `code_description` rows."""
     by_release = groupby(sorted(files, key=_release), key=_release)
-    built = merged(_release_tables(list(group)) for _, group in by_release)
+    built = merged(_release_tables(list(group), tables["code_section"]) for _, group in by_release)
     codes = code_list(built.tables["pfs_indicator"], tables["code_section"])
     return built._replace(tables={**built.tables, "code": codes.select(Code.column_names())})
 
@@ -89,6 +89,13 @@ def relative_values(raw: RawText, *, period: Period) -> RelativeValues:
     rows = records(raw)
     top, header = _released_row(rows, raw), _header_row(rows, raw)
     stacked = rows[top + 1 : header + 1]
+    if not stacked:
+        raise StructureError(
+            f"{raw.source_file} line {rows[header].line}",
+            expected="the header below the line 'RELEASED mm/dd/yyyy'",
+            found=f"it above line {rows[top].line}",
+            advice="Fetch the file again.",
+        )
     check_header(_stacked_names(stacked), list(COLUMNS), source_file=raw.source_file, line=rows[header].line)
     table = text_table(rows[header + 1 :], list(COLUMNS.values()), source_file=raw.source_file, table="pfs_indicator")
     cells = table.rows.with_columns(pl.all().exclude("source_row").str.strip_chars()).with_columns(code_system=code_system())
@@ -104,7 +111,9 @@ def relative_values(raw: RawText, *, period: Period) -> RelativeValues:
     )
 
 
-def conversion_factors(indicators: pl.DataFrame, *, anesthesia: Decimal | None, anesthesia_file: str | None) -> pl.DataFrame:
+def conversion_factors(
+    indicators: pl.DataFrame, *, source_file: str, anesthesia: Decimal | None, anesthesia_file: str | None
+) -> pl.DataFrame:
     """`conversion_factor` rows: the fee schedule's own, printed on every row, and the national anesthesia factor.
 
     Raises StructureError where the file prints more than one factor.
@@ -112,8 +121,8 @@ def conversion_factors(indicators: pl.DataFrame, *, anesthesia: Decimal | None, 
     factors = indicators.select("conversion_factor_usd", "release_id", "valid_from", "valid_to", "source_file").unique()
     if factors.height != 1:
         raise StructureError(
-            str(factors["source_file"].min()),
-            expected="one conversion factor on every row",
+            source_file,
+            expected="one conversion factor on every accepted row",
             found=f"{factors.height}: {factors['conversion_factor_usd'].sort().to_list()}",
             advice="Fetch the file again; releases with two factors come as two files.",
         )
@@ -188,9 +197,9 @@ def _release(file: SourceFile) -> Period:
     return file.period
 
 
-def _release_tables(files: Sequence[SourceFile]) -> Built:
+def _release_tables(files: Sequence[SourceFile], sections: pl.DataFrame) -> Built:
     """All tables of one release."""
-    kinds = {PurePosixPath(file.raw.source_file).name[:4].upper(): file for file in files}
+    kinds = _by_kind(files)
     if "PPRR" not in kinds:
         raise StructureError(
             str(PurePosixPath(files[0].raw.source_file).parent),
@@ -200,11 +209,12 @@ def _release_tables(files: Sequence[SourceFile]) -> Built:
         )
     relative = kinds["PPRR"]
     period = _release(relative)
-    values = relative_values(relative.raw, period=period)
+    values = _in_sections(relative_values(relative.raw, period=period), sections)
     localities = anesthesia_localities(kinds["ANES"].raw, period=period) if "ANES" in kinds else None
     indices = geographic_indices(kinds["GPCI"].raw, period=period) if "GPCI" in kinds else None
     factors = conversion_factors(
         values.indicators.accepted,
+        source_file=relative.raw.source_file,
         anesthesia=localities.national_factor if localities else None,
         anesthesia_file=kinds["ANES"].raw.source_file if localities else None,
     )
@@ -225,6 +235,38 @@ def _release_tables(files: Sequence[SourceFile]) -> Built:
     )
 
 
+def _by_kind(files: Sequence[SourceFile]) -> dict[str, SourceFile]:
+    """Files of a release by the first four letters of their names. Raises StructureError for two of one kind."""
+    kinds: dict[str, SourceFile] = {}
+    for file in files:
+        kind = PurePosixPath(file.raw.source_file).name[:4].upper()
+        if kind in kinds:
+            raise StructureError(
+                file.raw.source_file,
+                expected="one file of its kind in a release folder",
+                found=f"{PurePosixPath(kinds[kind].raw.source_file).name} beside it",
+                advice="Keep the one that is meant, or give each release a folder.",
+            )
+        kinds[kind] = file
+    return kinds
+
+
+def _in_sections(values: RelativeValues, sections: pl.DataFrame) -> RelativeValues:
+    """Values whose codes fall into a section of the code set; the others are refused."""
+    placed = with_section(values.indicators.accepted, sections)
+    outside = placed.filter(pl.col("section").is_null()).select(
+        "source_file",
+        "source_row",
+        rule_id=pl.lit("pfs_indicator.code.section"),
+        column_name=pl.lit("code"),
+        severity=pl.lit("refused"),
+        value="code",
+        reason=pl.lit("Must fall into a range of code_section."),
+    )
+    accepted = placed.filter(pl.col("section").is_not_null()).drop("section")
+    return values._replace(indicators=Gated(accepted, pl.concat([values.indicators.findings, outside])))
+
+
 def _count(file: SourceFile, rows_read: int, judged: Gated) -> FileCount:
     return counted(file.raw.source_file, rows_read=rows_read, accepted=judged.accepted, findings=judged.findings)
 
@@ -232,13 +274,28 @@ def _count(file: SourceFile, rows_read: int, judged: Gated) -> FileCount:
 def _indicators(cells: pl.DataFrame, *, period: Period) -> pl.DataFrame:
     """Text cells with flags as booleans, phases as percent, blank MOD as `global`, and the release's period."""
     return cells.with_columns(
-        *((pl.col(name) == mark).alias(name) for name, mark in _FLAGS.items()),
-        *((pl.col(name).cast(pl.Decimal(7, 4), strict=False) * 100).cast(pl.Decimal(5, 2), strict=False) for name in _PHASES),
+        *(_flag(name, mark) for name, mark in _FLAGS.items()),
+        *(_percent(name) for name in _PHASES),
         component=pl.col("component").replace("", "global"),
         release_id=pl.lit(period.release_id),
         valid_from=pl.lit(period.valid_from),
         valid_to=pl.lit(period.valid_to),
     )
+
+
+def _flag(name: str, mark: str) -> pl.Expr:
+    """`true` for the mark, `false` for a blank cell; anything else stays as it is and is refused as no truth value."""
+    cell = pl.col(name)
+    return pl.when(cell == mark).then(pl.lit("true")).when(cell == "").then(pl.lit("false")).otherwise(cell).alias(name)
+
+
+def _percent(name: str) -> pl.Expr:
+    """A share such as 0.71 as 71.00; a cell that is no share of at most four decimals stays as it is and is refused."""
+    cell = pl.col(name)
+    is_share = cell.str.contains(r"^[0-9]*\.?[0-9]{0,4}0*$") & cell.str.contains("[0-9]")
+    share = pl.when(is_share).then(cell).cast(pl.Decimal(9, 4), strict=False)
+    percent = (share * 100).cast(pl.Decimal(9, 2)).cast(pl.String)
+    return pl.when(is_share).then(percent).otherwise(cell).alias(name)
 
 
 def _localities(table: TextTable, model: type[AnesthesiaLocality] | type[Gpci], *, period: Period) -> Gated:

@@ -1,6 +1,6 @@
 """Text pages about codes as rows: descriptions, claims, relations, diagnoses. Claims are kept apart from rules."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -26,7 +26,7 @@ _FACILITY_WORDS = r"\b(hospital|operating room|surgical suite|surgery center|end
 
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     """Rows of `code_page` and the four tables beside it; each page is taken whole or refused."""
-    known = set(tables["code"]["code"])
+    known = dict(tables["code"].select("code", "code_system").iter_rows())
     pages: list[tuple[SourceFile, Page]] = []
     findings: list[dict[str, Any]] = []
     for file in files:
@@ -48,12 +48,13 @@ def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     return Built({name: ensure(frame, models[name]) for name, frame in built.items()}, findings_frame(findings), counts)
 
 
-def _known(page: Page, codes: set[str]) -> Page:
-    if page.code not in codes:
+def _known(page: Page, code_systems: Mapping[str, str]) -> Page:
+    """The page with the code system of its code as the releases state it: pages call every code a CPT code."""
+    if page.code not in code_systems:
         raise PageRefusedError(
             "code_page.code.known", line=1, value=page.code, reason="The code must be in a release of the fee schedule in raw/."
         )
-    return page
+    return page._replace(code_system=code_systems[page.code])
 
 
 def _warnings(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:

@@ -55,7 +55,7 @@ def between_rules(disagreements: pl.DataFrame, code_profile: pl.DataFrame) -> pl
 
 def _paid(answer: str) -> pl.Expr:
     """An answer with its disposition reduced to whether the line is paid: documents to be sent change no amount."""
-    paid = pl.col(answer).str.replace(r"^(allowed|allowed_with_documentation|required)\|", "paid|")
+    paid = pl.col(answer).str.replace(r"^(allowed|allowed_with_documentation|informational|required)\|", "paid|")
     return paid.str.replace(r"^(not_allowed|not_paid)\|", "unpaid|")
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 WITHHELD = "[withheld: the text is not openly licensed]"
-_SHOWN_VALUE = r"^[0-9A-Z+.,*-]{0,8}$"
+_SHOWN_VALUE = r"^([0-9A-Z+.,*-]{0,8}|[0-9]+ (cells|sections))$"
 """A refused value from a file whose text may be licensed is shown where it can only be a code or a number."""
 
 

@@ -28,12 +28,12 @@ _WORDS = (
     "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 )
 _NUMBERS = {word: value for value, word in enumerate(_WORDS.split(), start=1)}
-_NUMBER = rf"({'|'.join(_NUMBERS)}|[0-9]+)"
+_NUMBER = rf"({'|'.join(_NUMBERS)}|[0-9]{{1,6}}\b)"
 _THINGS = r"(?:[a-z]+ ){0,2}?([a-z]+s)\b"
 _BANDS = re.compile(
     rf"up to (?P<most>{_NUMBER}) {_THINGS}|more than (?P<above>{_NUMBER}) {_THINGS}"
     rf"|(?P<least>{_NUMBER}) or more {_THINGS}|(?P<low>{_NUMBER}) or (?P<high>{_NUMBER}) {_THINGS}",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _SHORTEST_PARAGRAPH = 80
 """Characters; shorter lines below a description are navigation."""
@@ -247,7 +247,7 @@ def _bands(lines: Sequence[Line]) -> list[Band]:
 
 def _band(line: int, code: str, bound: re.Match[str]) -> Band:
     limits = {name: _number(value) for name, value in bound.groupdict().items() if value}
-    things = [group for group in bound.groups() if group and not re.fullmatch(_NUMBER, group, re.IGNORECASE)][-1]
+    things = [group for group in bound.groups() if group and not re.fullmatch(_NUMBER, group, re.IGNORECASE | re.ASCII)][-1]
     lower = limits["above"] + 1 if "above" in limits else limits.get("least", limits.get("low", 1))
     return Band(line, code, things.lower().removesuffix("s"), lower, limits.get("most", limits.get("high")))
 

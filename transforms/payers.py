@@ -18,17 +18,24 @@ def build(files: Sequence[SourceFile], _tables: Tables) -> Built:
     named = {PurePosixPath(file.raw.source_file).stem: [file] for file in files}
     payers = curated(named["payer"], Payer)
     payer_ids = payers.tables["payer"]["payer_id"]
-    own_ids = csv_table(named["payer_organization"][0].raw, file_columns(PayerOrganization), table="payer_organization").rows
-    organizations = curated(
-        named["payer_organization"],
-        PayerOrganization,
-        known={"payer_id": payer_ids, "parent_organization_id": own_ids["organization_id"]},
-    )
+    organizations = _organizations(named["payer_organization"], payer_ids)
     rows = organizations.tables["payer_organization"]
     aliases = curated(named["payer_alias"], PayerAlias, known={"payer_id": payer_ids, "organization_id": rows["organization_id"]})
     derived = ensure(ancestor_table(organization_lines(rows)), OrganizationAncestor)
     built = merged([payers, organizations, aliases])
     return built._replace(tables={**built.tables, "organization_ancestor": derived})
+
+
+def _organizations(files: Sequence[SourceFile], payer_ids: pl.Series) -> Built:
+    """`payer_organization` rows whose payer and parent exist; who loses its parent to a refusal is refused with it."""
+    listed = [csv_table(file.raw, file_columns(PayerOrganization), table="payer_organization").rows for file in files]
+    existing = pl.concat(listed)["organization_id"]
+    while True:
+        judged = curated(files, PayerOrganization, known={"payer_id": payer_ids, "parent_organization_id": existing})
+        accepted = judged.tables["payer_organization"]["organization_id"]
+        if set(accepted) == set(existing):
+            return judged
+        existing = accepted
 
 
 def organization_lines(organizations: pl.DataFrame) -> Ancestors:

@@ -86,7 +86,7 @@ def _term(part: str) -> Term:
 
 
 def _alike(bound: str) -> str:
-    """Pattern of texts that a range may hold: as long as its bounds, and digits alone where they are, so that 0042T is no 00420."""
+    """Pattern of texts that a range may hold: as long as its bounds, and digits where they are, so 0042T is no 00420."""
     return f"^[0-9]{{{len(bound)}}}$" if bound.isdigit() else f"^.{{{len(bound)}}}$"
 
 

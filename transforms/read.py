@@ -63,14 +63,14 @@ def decode(content: bytes, *, source_file: str, allow_cp1252: bool) -> RawText:
 
 
 def records(raw: RawText) -> list[Row]:
-    """Records of a csv text with their line numbers, DOS end-of-file records left out.
+    """Records of a csv text with their line numbers, blank lines and DOS end-of-file records left out.
 
-    Raises StructureError where quoting is broken or a line holds a NUL byte.
+    Raises StructureError where quoting is broken or there is no record at all.
     """
     reader = csv.reader(io.StringIO(raw.text, newline=""), strict=True)
     rows: list[Row] = []
     try:
-        rows.extend(Row(reader.line_num, cells) for cells in reader if not _is_end_of_file(cells))
+        rows.extend(Row(reader.line_num, cells) for cells in reader if cells and not _is_end_of_file(cells))
     except csv.Error as error:
         raise StructureError(
             f"{raw.source_file} line {reader.line_num}",
@@ -78,6 +78,8 @@ def records(raw: RawText) -> list[Row]:
             found=str(error),
             advice="Mend the quotes or fetch the file again.",
         ) from error
+    if not rows:
+        raise _empty(raw.source_file)
     return rows
 
 
@@ -131,8 +133,6 @@ def text_table(rows: Sequence[Row], columns: Sequence[str], *, source_file: str,
 def csv_table(raw: RawText, columns: Sequence[str], *, table: str) -> TextTable:
     """A csv file whose first record is the header."""
     rows = records(raw)
-    if not rows:
-        raise _empty(raw.source_file)
     check_header(rows[0].cells, columns, source_file=raw.source_file, line=rows[0].line)
     return text_table(rows[1:], columns, source_file=raw.source_file, table=table)
 

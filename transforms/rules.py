@@ -78,11 +78,10 @@ def written_out(cells: pl.DataFrame, code_profile: pl.DataFrame, *, chunk_rows: 
     ordered = cells.sort("profile_id", *within, "valid_from")
     marked = ordered.select("profile_id", "valid_from", cell_place=pl.struct(within).rank("dense")).with_row_index("at")
     places = marked.group_by("profile_id").agg(pl.col("at").min().alias("first"), pl.len().alias("cell_count"))
-    profiled = code_profile.sort(_CODE).join(places, on="profile_id", maintain_order="left")
-    coded = profiled.with_columns(code_place=pl.struct(_CODE[:-1]).rle_id())
-    piece = ((pl.col("cell_count").cum_sum() - 1) // chunk_rows).first().over("code_place")
+    profiled = code_profile.sort(_CODE).join(places, on="profile_id", how="inner", maintain_order="left")
+    coded = profiled.with_columns(code_place=pl.struct(_CODE[:-1]).rle_id(), piece=pl.col("cell_count").cum_sum() // chunk_rows)
     last = pl.col("first") + pl.col("cell_count")
-    for part in coded.with_columns(piece=piece).partition_by("piece", maintain_order=True):
+    for part in coded.with_columns(pl.col("piece").first().over("code_place")).partition_by("piece", maintain_order=True):
         picked = part.select("code_system", "code", "component", "code_place", at=pl.int_ranges("first", last)).explode("at")
         placed = picked.with_columns(marked.select("cell_place", "valid_from")[picked["at"]])
         sorted_rows = placed.sort("code_place", "cell_place", "valid_from")

@@ -1,7 +1,7 @@
 """Medicare Physician Fee Schedule files."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -31,6 +31,7 @@ from tests.transforms.builders import (
     source_file,
 )
 from transforms.cms_pfs import (
+    Localities,
     RelativeValues,
     anesthesia_localities,
     build,
@@ -604,3 +605,68 @@ def test_full_release_of_october_2025() -> None:
     assert dict(Counter(rows["component"])) == {"global": 16_851, "26": 1_127, "TC": 1_108, "53": 4}
     assert rows["is_not_used_for_payment"].sum() == 148
     assert rows.filter(pl.col("code") == "86153")["component"].to_list() == ["26"]
+
+
+@pytest.mark.parametrize("text", [GPCI_2025.replace("\r\n,,,,,,\r\n", "\r\n\r\n", 1), GPCI_2025 + "\r\n"])
+def test_blank_lines_in_geographic_indices_are_skipped(text: str) -> None:
+    assert geographic_indices(raw_text(text, GPCI), period=OCTOBER).rows.accepted.height == 2
+
+
+@pytest.mark.parametrize(("reader", "name"), [(anesthesia_localities, ANES), (geographic_indices, GPCI)])
+@pytest.mark.parametrize("text", ["\x1a\r\n", ""])
+def test_file_without_any_record_is_an_empty_file(reader: Callable[..., Localities], name: str, text: str) -> None:
+    with pytest.raises(StructureError) as caught:
+        reader(raw_text(text, name), period=OCTOBER)
+    assert str(caught.value) == f"{name}: expected at least a header, found an empty file. Fetch the file again."
+
+
+def test_blank_line_before_the_anesthesia_header_is_skipped() -> None:
+    blank_first = anesthesia_localities(raw_text("\r\n" + ANES_2024, ANES), period=OCTOBER)
+    plain = anesthesia_localities(raw_text(ANES_2024, ANES), period=OCTOBER)
+    assert blank_first.rows.accepted.drop("source_row").equals(plain.rows.accepted.drop("source_row"))
+
+
+def test_released_line_below_the_header_stops() -> None:
+    text = pfs_text(PFS_ROWS["19307"], preamble=PREAMBLE[:4], after=(PREAMBLE[4],))
+    with pytest.raises(StructureError, match="expected the header below the line 'RELEASED mm/dd/yyyy'"):
+        relative_values(raw_text(text, PPRRVU), period=OCTOBER)
+
+
+def test_phase_with_more_decimals_than_the_column_holds_is_refused() -> None:
+    assert read(pfs_row("19307", preoperative_percent="0.10006")).indicators.accepted.height == 0
+
+
+def test_phases_are_added_up_exactly() -> None:
+    assert read(pfs_row("19307", preoperative_percent="0.105")).indicators.accepted.height == 0
+
+
+def test_phase_that_is_no_number_shows_its_value() -> None:
+    found = listed(read(pfs_row("19307", preoperative_percent="x")).indicators.findings)
+    (first, *_) = [row for row in found if row["column_name"] != "*"]
+    assert (first["value"], first["rule_id"]) == ("x", "pfs_indicator.preoperative_percent.type")
+
+
+@pytest.mark.parametrize(("column", "mark"), [("is_rare_in_facility", "N/A"), ("is_not_used_for_payment", "x")])
+def test_flag_nobody_knows_is_refused(column: str, mark: str) -> None:
+    assert read(pfs_row("19307", **{column: mark})).indicators.accepted.height == 0
+
+
+def test_file_whose_rows_are_all_refused_is_named() -> None:
+    with pytest.raises(StructureError) as caught:
+        built(pprrvu=pfs_text(pfs_row("19307", code="1")))
+    assert str(caught.value).startswith(f"{PPRRVU}: expected one conversion factor on every accepted row, found 0: [].")
+
+
+def test_second_relative_value_file_of_a_release_stops() -> None:
+    files = [
+        source_file(pfs_text(PFS_ROWS["19307"]), PPRRVU, period=OCTOBER),
+        source_file(pfs_text(PFS_ROWS["45378"]), PPRRVU.replace("_Oct", "_Oct_2"), period=OCTOBER),
+    ]
+    with pytest.raises(StructureError, match="expected one file of its kind in a release folder"):
+        build(files, {"code_section": section_table()})
+
+
+def test_code_outside_every_section_is_refused() -> None:
+    made = built(pprrvu=pfs_text(PFS_ROWS["19307"] + pfs_row("19307", code="02000")))
+    assert made.tables["code"]["code"].to_list() == ["19307"]
+    assert [row["rule_id"] for row in listed(made.findings)] == ["pfs_indicator.code.section"]

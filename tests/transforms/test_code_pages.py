@@ -5,6 +5,7 @@ import pytest
 
 from schemas import CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRelation
 from tests.transforms.builders import finding, listed, shipped, shipped_tables, source_file
+from tests.transforms.test_page_text import LONG, coding
 from transforms.code_pages import build
 from transforms.open_build import open_tables
 from transforms.sources import Built, FileCount
@@ -283,3 +284,8 @@ def test_no_pages_give_empty_tables() -> None:
         model.table_name(): model.polars_schema() for model in models
     }
     assert (listed(made.findings), made.counts) == ([], [])
+
+
+def test_bound_beyond_whole_numbers_never_crashes_the_source() -> None:
+    made = built(coding(LONG + f"Up to {'9' * 25} lesions is CPT® Code 96405."))
+    assert made.tables["code_relation"].height == 0

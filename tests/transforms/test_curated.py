@@ -451,3 +451,14 @@ def test_shipped_payers_are_the_five() -> None:
 def test_parents_of_shipped_organizations_exist() -> None:
     lines = organization_lines(shipped_tables()["payer_organization"])
     assert {ancestor for line in lines.values() for ancestor in line} == set(lines)
+
+
+def test_child_of_a_refused_organization_is_refused() -> None:
+    stranger = {**ORGANIZATION, "organization_id": "humana_tx", "payer_id": "humana"}
+    child = {**ORGANIZATION, "organization_id": "child", "parent_organization_id": "humana_tx"}
+    made = payer_files(organization=(ORGANIZATION, stranger, child))
+    assert made.tables["payer_organization"]["organization_id"].to_list() == ["aetna_tx"]
+
+
+def test_spelling_that_means_a_payer_names_it() -> None:
+    assert payer_files(alias=({**ALIAS, "payer_id": ""},)).tables["payer_alias"].height == 0

@@ -254,3 +254,8 @@ def test_real_pages_are_parsed() -> None:
         ("official", "American Medical Association"),
         ("plain_language", "Coding Ahead"),
     ]
+
+
+@pytest.mark.parametrize("number", ["\u017fix", "9" * 5000])
+def test_odd_numbers_in_bands_never_crash_the_parser(number: str) -> None:
+    assert parse(coding(LONG + f"Up to {number} lesions is CPT® Code 96405.")).bands == []
