@@ -363,7 +363,10 @@ def test_rows_of_another_width_are_refused() -> None:
 
 def test_conversion_factors_are_two_kinds() -> None:
     factors = conversion_factors(
-        read(PFS_ROWS["19307"], PFS_ROWS["00406"]).indicators.accepted, anesthesia=Decimal("20.3178"), anesthesia_file=ANES
+        read(PFS_ROWS["19307"], PFS_ROWS["00406"]).indicators.accepted,
+        source_file=PPRRVU,
+        anesthesia=Decimal("20.3178"),
+        anesthesia_file=ANES,
     )
     columns = ("factor_kind", "apm_status", "valid_from", "valid_to", "conversion_factor_usd", "release_id", "source_file")
     period = (date(2025, 10, 1), date(2025, 12, 31))
@@ -374,7 +377,9 @@ def test_conversion_factors_are_two_kinds() -> None:
 
 
 def test_conversion_factor_without_anesthesia_file_is_one() -> None:
-    factors = conversion_factors(read(PFS_ROWS["19307"]).indicators.accepted, anesthesia=None, anesthesia_file=None)
+    factors = conversion_factors(
+        read(PFS_ROWS["19307"]).indicators.accepted, source_file=PPRRVU, anesthesia=None, anesthesia_file=None
+    )
     assert factors["factor_kind"].to_list() == ["physician_fee_schedule"]
 
 
@@ -383,7 +388,7 @@ def test_two_conversion_factors_in_one_file_stop() -> None:
     with pytest.raises(StructureError) as caught:
         built(pprrvu=pfs_text(*rows))
     assert str(caught.value) == (
-        f"{PPRRVU}: expected one conversion factor on every row, found 2: [Decimal('32.3465'), Decimal('33.4009')]. "
+        f"{PPRRVU}: expected one conversion factor on every accepted row, found 2: [Decimal('32.3465'), Decimal('33.4009')]. "
         "Fetch the file again; releases with two factors come as two files."
     )
 
@@ -667,6 +672,6 @@ def test_second_relative_value_file_of_a_release_stops() -> None:
 
 
 def test_code_outside_every_section_is_refused() -> None:
-    made = built(pprrvu=pfs_text(PFS_ROWS["19307"] + pfs_row("19307", code="02000")))
+    made = built(pprrvu=pfs_text(PFS_ROWS["19307"], pfs_row("19307", code="02000")))
     assert made.tables["code"]["code"].to_list() == ["19307"]
     assert [row["rule_id"] for row in listed(made.findings)] == ["pfs_indicator.code.section"]
