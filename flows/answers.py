@@ -13,6 +13,7 @@ from flows.database_name import DATABASE
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
+_PIECE_ROWS = 10_000
 
 
 class NoAnswerError(Exception):
@@ -48,12 +49,26 @@ def opened(output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-    """Rows of a query as dictionaries."""
+class Found(NamedTuple):
+    """Columns and rows of a query, the rows as they are fetched."""
+
+    names: list[str]
+    values: Iterator[tuple[Any, ...]]
+
+
+def asked(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> Found:
+    """A query's columns and rows; rows are fetched in pieces, so that a large answer costs no memory."""
     cursor = connection.cursor()
     cursor.execute(query, list(parameters))
     names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+    pieces = iter(lambda: cursor.fetchmany(_PIECE_ROWS), [])
+    return Found(names, (values for piece in pieces for values in piece))
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    """Rows of a query as dictionaries."""
+    found = asked(connection, query, parameters)
+    return [dict(zip(found.names, values, strict=True)) for values in found.values]
 
 
 def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:

@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,17 +16,18 @@ import typer
 
 from flows import SHIPPED_RAW
 from flows.answers import (
+    Found,
     NoAnswerError,
     Question,
     Row,
     UnknownNameError,
+    asked,
     checked,
     elsewhere,
     explain,
     modifiers_for,
     opened,
     positions,
-    rows,
 )
 from flows.screen import Screen, effect, show_answers, show_staleness, show_summary
 from flows.settings import ExitCode
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 screen = Screen()
+_SHOWN_ROWS = 200
 
 Output = Annotated[Path, typer.Option(help="Folder of the releases.")]
 Code = Annotated[str, typer.Argument(help="CPT or HCPCS code with its zeros, such as 00406.")]
@@ -119,9 +122,9 @@ def lookup(
     as_json: AsJson = False,
 ) -> None:
     """Which modifiers a payer takes with a code on a day, with what effect."""
-    asked = _question(code, payer, modifier, on, component, line_of_business, market, organization)
+    given = _question(code, payer, modifier, on, component, line_of_business, market, organization)
     with opened(output) as connection:
-        question = checked(connection, asked)
+        question = checked(connection, given)
         answers = modifiers_for(connection, question) or _ungoverned(question)
         others = elsewhere(connection, question, answers[0]) if question.modifier else []
         order = positions(connection, question)
@@ -157,9 +160,9 @@ def explain_command(
     as_json: AsJson = False,
 ) -> None:
     """Why: the rules considered, which won, with indicators, file, row and citation."""
-    asked = _question(code, payer, modifier, on, component, line_of_business, market, organization)
+    given = _question(code, payer, modifier, on, component, line_of_business, market, organization)
     with opened(output) as connection:
-        question = checked(connection, asked)
+        question = checked(connection, given)
         considered = explain(connection, question)
     if as_json:
         _print_json({"question": question._asdict(), "rules": considered})
@@ -184,15 +187,20 @@ def sql(
 
     with opened(output) as connection:
         try:
-            found = rows(connection, query)
+            found = asked(connection, query)
+            if as_csv:
+                _print_csv(found)
+                return
+            values = islice(found.values, None if as_json else _SHOWN_ROWS + 1)
+            kept = [dict(zip(found.names, cells, strict=True)) for cells in values]
         except duckdb.Error as error:
             _leave(str(error), ExitCode.USAGE)
     if as_json:
-        _print_json(found)
-    elif as_csv:
-        _print_csv(found)
-    else:
-        screen.table(None, found)
+        _print_json(kept)
+        return
+    screen.table(None, kept[:_SHOWN_ROWS], found.names)
+    if len(kept) > _SHOWN_ROWS:
+        screen.say(f"The first {_SHOWN_ROWS} rows; --csv or --json prints all.")
 
 
 def _run_directly(settings: "Settings") -> "Outcome":
@@ -280,11 +288,10 @@ def _print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
 
 
-def _print_csv(found: list[Row]) -> None:
+def _print_csv(found: Found) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    if found:
-        writer.writerow(found[0])
-        writer.writerows(row.values() for row in found)
+    writer.writerow(found.names)
+    writer.writerows(found.values)
 
 
 def _plain(value: Any) -> str:

@@ -342,3 +342,12 @@ def test_a_question_without_an_answer_is_exit_code_1(tmp_path: Path, output: Pat
         command = [sys.executable, "-m", "flows.cli", "lookup", code, "--payer", "uhc", "--output", str(where)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr[: len(message)]) == (1, message)
+
+
+def test_a_large_answer_is_cut_on_the_screen_and_whole_in_csv(output: Path, published: Outcome) -> None:
+    query = "SELECT modifier FROM code_payer_modifier"
+    command = [sys.executable, "-m", "flows.cli", "sql", query, "--output", str(output)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stderr == "The first 200 rows; --csv or --json prints all.\n"
+    whole = subprocess.run([*command, "--csv"], capture_output=True, text=True, check=True)
+    assert len(whole.stdout.splitlines()) == published.rows["code_payer_modifier"] + 1
