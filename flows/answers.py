@@ -43,7 +43,11 @@ def opened(output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     path = output / "current" / DATABASE
     if not path.is_file():
         raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}")
-    with duckdb.connect(str(path), read_only=True) as connection:
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise NoAnswerError(f"{path} cannot be opened ({str(error).splitlines()[0]}). Refresh again with --force.") from error
+    with connection:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false")
         yield connection
@@ -58,6 +62,8 @@ class Found(NamedTuple):
 
 def asked(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> Found:
     """A query's columns and rows; rows are fetched in pieces, so that a large answer costs no memory."""
+    if not query.strip(" ;\n\t"):
+        raise UnknownNameError("The query is empty.")
     cursor = connection.cursor()
     cursor.execute(query, list(parameters))
     names = [column[0] for column in cursor.description or []]
@@ -73,9 +79,15 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence
 
 def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
     """The question with the payer's id in place of its spelling. Raises UnknownNameError and NoAnswerError."""
-    payer = _payer_id(connection, question.payer)
-    named = question._replace(payer=payer, code=question.code.upper())
-    _known(connection, "organization", "SELECT organization_id FROM organization_ancestor", named.organization)
+    meant = _payer_meant(connection, question.payer)
+    payer = str(meant["payer_id"])
+    named = question._replace(
+        payer=payer,
+        code=question.code.upper(),
+        market=question.market.upper() if question.market != "any" else "any",
+        organization=meant["organization_id"] or "any" if question.organization == "any" else question.organization,
+        line_of_business=question.line_of_business or meant["line_of_business"] or str(meant["default_line_of_business"]),
+    )
     if named.organization != "any":
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
         _known(connection, f"organization of {payer}", own, named.organization, [payer])
@@ -84,7 +96,7 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
     lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
     _known(connection, "line of business", lines, named.line_of_business)
     if not re.fullmatch(r"any|[A-Z]{2}", named.market):
-        raise UnknownNameError(f"Unknown market '{named.market}': expected two letters such as TX.")
+        raise UnknownNameError(f"Unknown market '{question.market}': expected two letters such as TX.")
     if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
         raise NoAnswerError(_unknown_code(connection, named.code))
     return named
@@ -139,19 +151,29 @@ def _options(question: Question) -> list[Any]:
     return [question.on, question.component, question.line_of_business, question.market, question.organization]
 
 
-def _payer_id(connection: duckdb.DuckDBPyConnection, spelling: str) -> str:
+def _payer_meant(connection: duckdb.DuckDBPyConnection, spelling: str) -> Row:
+    """Payer, organization and line of business that a spelling means everywhere today."""
     form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", spelling.lower())).strip()
     query = """
-        SELECT payer_id FROM payer WHERE payer_id = $1
-        UNION SELECT payer_id FROM payer_alias WHERE comparison_form = $1 AND scope = 'global' AND match = 'is'
+        SELECT payer_id, organization_id, line_of_business, default_line_of_business
+        FROM (
+            SELECT payer_id, NULL AS organization_id, NULL AS line_of_business FROM payer WHERE payer_id = $1
+            UNION
+            SELECT payer_id, organization_id, line_of_business FROM payer_alias
+            WHERE comparison_form = $1 AND scope = 'global' AND match = 'is'
+                AND current_date <= coalesce(valid_to, DATE '9999-12-31')
+        ) AS meant
+        JOIN payer USING (payer_id)
+        ORDER BY organization_id NULLS LAST, line_of_business NULLS LAST
     """
-    found = [row["payer_id"] for row in rows(connection, query, [form])]
-    if len(found) != 1:
+    found = rows(connection, query, [form])
+    if len({row["payer_id"] for row in found}) != 1:
         payers = ", ".join(row["payer_id"] for row in rows(connection, "SELECT payer_id FROM payer ORDER BY ALL"))
         raise UnknownNameError(
             f"Unknown payer '{spelling}': expected one of {payers}, or a name that means one of them everywhere."
         )
-    return str(found[0])
+    is_id = form == found[0]["payer_id"]
+    return next((row for row in found if is_id and row["organization_id"] is None), found[0])
 
 
 def _known(
@@ -170,7 +192,9 @@ def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
     (held,) = rows(
         connection, "SELECT count(DISTINCT code) AS codes, string_agg(DISTINCT release_id, ', ') AS releases FROM pfs_indicator"
     )
+    if not re.fullmatch(r"[0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4}", code):
+        return f"'{code}' is no code: codes have five characters, zeros included, such as 00406; a modifier goes into --modifier."
     return (
         f"Code {code} is not among the {held['codes']:,} codes of this release (fee schedule {held['releases']}). "
-        "The project ships an extract; put the full PPRRVU csv file into raw/cms_pfs/ and refresh, see README."
+        "README says how to load the full fee schedule in place of the extract that the project ships."
     )

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from datetime import date, datetime
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,14 +91,8 @@ def refresh(
         if code is None:
             raise
         _leave(str(error), code)
-    show_summary(
-        screen,
-        output,
-        release=outcome.release,
-        refused=outcome.refused,
-        seconds=outcome.seconds,
-        started=time.monotonic() - began,
-    )
+    seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if direct else f", with Prefect {time.monotonic() - began:.1f} s.")
+    show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
     if strict and outcome.refused:
         _leave(
             f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding.",
@@ -127,7 +120,7 @@ def lookup(
         question = checked(connection, given)
         answers = modifiers_for(connection, question) or _ungoverned(question)
         others = elsewhere(connection, question, answers[0]) if question.modifier else []
-        order = positions(connection, question)
+        order = _concerning(positions(connection, question), answers)
     if as_json:
         _print_json({"question": question._asdict(), "answers": answers, "elsewhere": others, "positions": order})
         return
@@ -249,6 +242,13 @@ def _question(
     return Question(code, payer, day, modifier.upper() if modifier else None, component, line_of_business, market, organization)
 
 
+def _concerning(order: list[Row], answers: list[Row]) -> list[Row]:
+    """Positions of modifiers that the payer, or Medicare where the payer says nothing, takes with the code."""
+    taken = {"allowed", "allowed_with_documentation", "informational", "required"}
+    used = {row["modifier"] for row in answers if {row["disposition"], row.get("medicare_disposition")} & taken}
+    return [row for row in order if used & set(row["modifiers"].split())]
+
+
 def _ungoverned(question: Question) -> list[Row]:
     """The answer for a modifier that exists and that no rule names."""
     reason = f"No rule of any payer in this release names modifier {question.modifier}: not published."
@@ -295,9 +295,7 @@ def _print_csv(found: Found) -> None:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, (date, Decimal)):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} cannot be printed as JSON")
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _leave(message: str, code: ExitCode) -> None:

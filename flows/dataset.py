@@ -7,8 +7,9 @@ import polars as pl
 
 from flows.discover import OPEN_LICENCES, InputFile, Inputs, Origin, read_bytes
 from flows.registry import SOURCES, Source
-from schemas import TABLES, CodePayerModifier, ProfileRule, RawFile, Release
+from schemas import TABLES, CodePayerModifier, ProfileRule, RawFile, Release, table
 from transforms.contradictions import contradictions
+from transforms.errors import StructureError
 from transforms.gate import ensure
 from transforms.open_build import open_tables
 from transforms.payers import organization_lines
@@ -49,6 +50,7 @@ def build_dataset(inputs: Inputs, *, is_licensed: bool, step: Step) -> Dataset:
     if not is_licensed:
         closed = {file.source_file for file in inputs.files if file.licence not in OPEN_LICENCES or file.source == "cms_pfs"}
         tables, found, left_out = open_tables(tables, found, open_licences=OPEN_LICENCES, closed_files=closed)
+    _check_envelopes(tables)
     code_profile, cube, disagreements = step("resolve the cube", resolve_cube, tables)
     tables |= {"code_profile": code_profile, "profile_rule": cube.profile_rules, "contradiction": disagreements}
     tables |= {
@@ -59,10 +61,28 @@ def build_dataset(inputs: Inputs, *, is_licensed: bool, step: Step) -> Dataset:
     return Dataset({name: _sorted(tables[name], name) for name in tables}, cube.cells, left_out)
 
 
+def _check_envelopes(tables: Tables) -> None:
+    """Stop before anything is derived from a table that holds fewer rows than its declaration says is plausible."""
+    for source in SOURCES:
+        for name in source.tables:
+            expected, _ = table(name).facts().expected_rows
+            if tables[name].height < expected:
+                raise StructureError(
+                    f"{source.name}: table {name}",
+                    expected=f"at least {expected} accepted rows",
+                    found=str(tables[name].height),
+                    advice="Check that the source is complete; the release before stays current.",
+                )
+
+
 def read_source(source: Source, files: Sequence[InputFile], tables: Tables) -> tuple[list[RawText], Built]:
     """Texts of a source's files and what its build makes of them."""
     own = [file for file in files if file.source == source.name]
-    texts = [decode(read_bytes(file), source_file=file.source_file, allow_cp1252="cp1252" in source.encodings) for file in own]
+    has_cp1252 = "cp1252" in source.encodings
+    texts = [
+        decode(read_bytes(file), source_file=file.source_file, allow_cp1252=has_cp1252, may_be_blank=source.may_be_blank)
+        for file in own
+    ]
     given = [SourceFile(text, file.origin.period, file.licence) for text, file in zip(texts, own, strict=True)]
     return texts, source.build(given, tables)
 

@@ -18,6 +18,8 @@ from transforms.sources import Period
 
 OPEN_LICENCES = ("CC0-1.0", "US-GOV")
 """Licences under which the words of a file may stand in an open build."""
+_OLDEST = date(1966, 7, 1)
+"""First day of Medicare."""
 
 
 class Origin(NamedTuple):
@@ -134,7 +136,7 @@ def _origin(place: Path, source: Source, *, raw: Path) -> Origin:
         return Origin(source.name, release_id, "local", "local", "Local files without origin.json", "local", period=period)
     try:
         return _stated_origin(json.loads(path.read_text(encoding="utf-8")), source, release_id)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise StructureError(
             _relative(path, raw),
             expected="JSON with kind, publisher, title, licence and dates as YYYY-MM-DD",
@@ -144,10 +146,10 @@ def _origin(place: Path, source: Source, *, raw: Path) -> Origin:
 
 
 def _stated_origin(stated: dict[str, Any], source: Source, release_id: str) -> Origin:
-    period = None
-    if source.has_releases:
-        period = Period(release_id, date.fromisoformat(stated["valid_from"]), date.fromisoformat(stated["valid_to"]))
+    texts = [stated["kind"], stated["publisher"], stated["title"], stated["licence"], stated.get("url") or ""]
     hashes = tuple((name, entry["sha256"]) for name, entry in stated.get("files", {}).items())
+    if not all(isinstance(text, str) for text in [*texts, *(part for pair in hashes for part in pair)]):
+        raise TypeError("a value that is no text")
     if stated["kind"] not in ("published", "curated"):
         raise ValueError(f"kind is {stated['kind']!r}, not 'published' or 'curated'")
     return Origin(
@@ -159,9 +161,16 @@ def _stated_origin(stated: dict[str, Any], source: Source, release_id: str) -> O
         stated["licence"],
         stated.get("url"),
         date.fromisoformat(stated["published"]),
-        period,
+        _stated_period(stated, release_id) if source.has_releases else None,
         hashes,
     )
+
+
+def _stated_period(stated: dict[str, Any], release_id: str) -> Period:
+    first, last = date.fromisoformat(stated["valid_from"]), date.fromisoformat(stated["valid_to"])
+    if not _OLDEST <= first <= last:
+        raise ValueError(f"valid_from {first} and valid_to {last} are no period")
+    return Period(release_id, first, last)
 
 
 def _period_of_folder(release_id: str) -> Period | None:

@@ -18,6 +18,7 @@ from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
 
 Step = Callable[..., Any]
+_DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException)
 
 
 class Outcome(NamedTuple):
@@ -87,7 +88,9 @@ def _on_disk(function: Callable[..., Any], *arguments: Any, **options: Any) -> A
     """Run what writes; a disk that is full or fails stops the refresh with a sentence instead of a traceback."""
     try:
         return function(*arguments, **options)
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException, pl.exceptions.ComputeError) as error:
+    except (OSError, duckdb.Error, pl.exceptions.ComputeError) as error:
+        if isinstance(error, duckdb.Error) and not isinstance(error, _DISK_ERRORS) and not _is_full(error):
+            raise
         reason = "the disk is full" if _is_full(error) else str(error).splitlines()[0]
         what = function.__name__.strip("_").replace("_", " ")
         advice = "The current release is unchanged; make room in the output folder and refresh again."

@@ -47,9 +47,19 @@ def current_release(output: Path) -> dict[str, Any] | None:
 
 
 def is_published(output: Path, release: str) -> bool:
-    """The release is current and its database is there."""
-    manifest = current_release(output)
-    return manifest is not None and manifest["release"] == release and (output / "current" / DATABASE).is_file()
+    """The release is current and whole: every export has its size and the database its hash."""
+    described = current_release(output)
+    if described is None or described["release"] != release:
+        return False
+    folder = output / "current"
+    files = [(folder / file["path"], file["size_bytes"]) for file in described["files"]]
+    stated = folder / f"{DATABASE}.sha256"
+    return (
+        all(path.is_file() and path.stat().st_size == size for path, size in files)
+        and (folder / DATABASE).is_file()
+        and stated.is_file()
+        and stated.read_text(encoding="utf-8").split()[:1] == [sha256_of(folder / DATABASE)]
+    )
 
 
 @contextmanager
@@ -70,11 +80,15 @@ def locked(output: Path) -> Iterator[None]:
 
 def prepared(settings: Settings) -> None:
     """The output folder, writable. Raises StopError where it is not."""
+    current = settings.output / "current"
+    if current.exists() and not current.is_symlink():
+        raise StopError(f"{current}: expected a link to a release, found something else. Move it away.")
     try:
         (settings.output / "releases").mkdir(parents=True, exist_ok=True)
         probe = settings.output / ".write-test"
         probe.write_bytes(b"")
         probe.unlink()
+        (settings.output / ".lock").touch()
     except OSError as error:
         raise StopError(
             f"{settings.output}: expected a folder that can be written, found: {error.strerror}. Choose another with --output."

@@ -19,6 +19,8 @@ class Source(NamedTuple):
     """`utf-8`, and `cp1252` where the publisher is known to use it."""
     tables: tuple[str, ...]
     build: Callable[[Sequence[SourceFile], Tables], Built]
+    may_be_blank: bool = False
+    """A blank file is a file to refuse, not one that stops the run."""
     has_releases: bool = False
     """The folder holds one folder per release; otherwise its files are curated here."""
 
@@ -27,6 +29,7 @@ _UTF8, _CMS = ("utf-8",), ("utf-8", "cp1252")
 _PAYERS = ("payer.csv", "payer_organization.csv", "payer_alias.csv")
 _PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_alias")
 _MODIFIERS = ("modifier.csv", "modifier_group.csv")
+_RULES = ("aetna.csv", "bcbs.csv", "cigna.csv", "medicare.csv", "uhc.csv")
 _PFS = ("PPRRVU*.csv", "ANES*.csv", "GPCI*.csv")
 _PFS_TABLES = ("pfs_indicator", "conversion_factor", "gpci", "anesthesia_locality", "code", "code_description")
 _PAGE_TABLES = ("code_page", "code_description", "code_claim", "code_relation", "code_diagnosis")
@@ -35,7 +38,7 @@ SOURCES = (
     Source("code_sections", ("code_section.csv",), ("code_section.csv",), _UTF8, ("code_section",), code_sections.build),
     Source("payers", _PAYERS, _PAYERS, _UTF8, _PAYER_TABLES, payers.build),
     Source("modifiers", _MODIFIERS, _MODIFIERS, _UTF8, ("modifier", "modifier_group"), modifiers.build),
-    Source("payer_rules", ("*.csv",), ("*.csv",), _UTF8, ("modifier_rule",), payer_rules.build),
+    Source("payer_rules", ("*.csv",), _RULES, _UTF8, ("modifier_rule",), payer_rules.build),
     Source("cms_pfs", _PFS, ("PPRRVU*.csv",), _CMS, _PFS_TABLES, cms_pfs.build, has_releases=True),
-    Source("code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build),
+    Source("code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build, may_be_blank=True),
 )

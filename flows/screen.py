@@ -1,5 +1,6 @@
 """What the command line prints: progress, tables, the summary of a refresh."""
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -69,7 +70,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return text.replace("[", r"\[")
+    return "".join(sign for sign in text if sign.isprintable()).replace("[", r"\[")
 
 
 def effect(row: Row) -> str:
@@ -83,7 +84,7 @@ def effect(row: Row) -> str:
     )
 
 
-def show_summary(screen: Screen, output: Path, *, release: str, refused: int, seconds: float, started: float) -> None:
+def show_summary(screen: Screen, output: Path, *, release: str, refused: int, seconds: str) -> None:
     """What a refresh made, and what to try next."""
     with opened(output) as connection:
         (held,) = rows(
@@ -94,12 +95,12 @@ def show_summary(screen: Screen, output: Path, *, release: str, refused: int, se
         screen.table(f"Release {release}", rows(connection, _SUMMARY))
     screen.say_answer(
         f"{held['codes']:,} codes, {held['rules']:,} rules, {held['contradictions']:,} contradictions, {refused:,} rows refused "
-        f"(table finding). Pipeline {seconds:.1f} s, with Prefect {started:.1f} s."
+        f"(table finding). {seconds}"
     )
-    command = command_name()
+    command, where = command_name(), "" if output == Path("output") else f" --output {shlex.quote(str(output))}"
     screen.say_answer(f"Published in {output / 'current'}. Try next:")
-    screen.say_answer(f"  {command} lookup 00406 --payer cigna --modifier QZ --on 2023-03-12")
-    screen.say_answer(f"  {command} explain 19307 --payer medicare --modifier 54")
+    screen.say_answer(f"  {command} lookup 00406 --payer cigna --modifier QZ --on 2023-03-12{where}")
+    screen.say_answer(f"  {command} explain 19307 --payer medicare --modifier 54{where}")
 
 
 def command_name() -> str:
@@ -112,12 +113,12 @@ def command_name() -> str:
 
 def show_answers(screen: Screen, question: Question, answers: Sequence[Row], *, is_complete: bool) -> None:
     """Answers of a look-up: one in full, several as a table, those nobody published only where `is_complete`."""
-    line = question.line_of_business or "default line of business"
-    title = f"{answers[0]['code']} ({answers[0]['component']}) for {question.payer}, {line}, on {question.on}"
+    scope = [part for part in (question.organization, question.line_of_business, question.market) if part and part != "any"]
+    title = f"{answers[0]['code']} ({answers[0]['component']}) for {', '.join([question.payer, *scope])} on {question.on}"
     if question.modifier:
         screen.say_answer(f"{title}, modifier {question.modifier}:\n{_in_full(answers[0])}")
     else:
-        kept = [row for row in answers if is_complete or row["disposition"] != "not_published"]
+        kept = [row for row in answers if is_complete or row["rule_id"] or row["disposition"] != "not_published"]
         shown = [{**row, "effect": effect(row), "medicare": row["medicare_disposition"]} for row in kept]
         screen.table(title, shown, ("modifier", "disposition", "effect", "reason", "tier", "medicare"))
         if len(kept) < len(answers):

@@ -148,7 +148,7 @@ class Gpci(Table):
                 "contractor, locality and period",
                 ("contractor_code", "locality_code", "valid_from"),
                 "US-GOV",
-                (1, 5_000),
+                (0, 5_000),
             )
         }
 
@@ -177,6 +177,6 @@ class AnesthesiaLocality(Table):
                 "contractor, locality and period",
                 ("contractor_code", "locality_code", "valid_from"),
                 "US-GOV",
-                (1, 5_000),
+                (0, 5_000),
             )
         }

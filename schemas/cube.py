@@ -10,7 +10,7 @@ from schemas.vocabulary import (
     DISPOSITIONS,
     EFFECT_KINDS,
     LINES_OF_BUSINESS,
-    MARKET_PATTERN,
+    MARKETS,
     MODIFIER_PATTERN,
     PAYERS,
     SECTIONS,
@@ -84,7 +84,7 @@ class CodePayerModifier(Table):
         "Organization the answer is for; `any` where none is named.", references="payer_organization.organization_id"
     )
     line_of_business: str = column("Line of business the answer is for.", values=LINES_OF_BUSINESS)
-    market: str = column("USPS code of the market the answer is for.", pattern=MARKET_PATTERN)
+    market: str = column("USPS code of the market the answer is for.", values=MARKETS)
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date; empty answers until something newer is known.", nullable=True)
     disposition: str = column("What follows for a line that carries the modifier.", values=DISPOSITIONS)

@@ -5,7 +5,7 @@ import polars as pl
 from pandera.polars import PolarsData
 
 from schemas.base import Cited, TableFacts, column
-from schemas.vocabulary import LINES_OF_BUSINESS, MARKET_PATTERN, MODIFIER_PATTERN, PAYERS, TIERS
+from schemas.vocabulary import LINES_OF_BUSINESS, MARKETS, MODIFIER_PATTERN, PAYERS, TIERS
 
 CATEGORIES = (
     "ambulance",
@@ -63,7 +63,7 @@ class ModifierGroup(Cited):
     payer_id: str = column("Payer whose rule it is; `any` for all.", values=("any", *PAYERS), references="payer.payer_id")
     organization_id: str = column("Organization whose rule it is.", references="payer_organization.organization_id")
     line_of_business: str = column("Line of business.", values=LINES_OF_BUSINESS)
-    market: str = column("USPS code of the market.", pattern=MARKET_PATTERN)
+    market: str = column("USPS code of the market.", values=MARKETS)
     effective_from: pl.Date = column("First service date; empty is not stated.", nullable=True)
     effective_to: pl.Date = column("Last service date; empty is in force.", nullable=True)
     applies_to: str = column("What the set is counted over.", values=("claim", "line", "surgeon"))

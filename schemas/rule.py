@@ -9,7 +9,7 @@ from schemas.vocabulary import (
     DISPOSITIONS,
     EFFECT_KINDS,
     LINES_OF_BUSINESS,
-    MARKET_PATTERN,
+    MARKETS,
     PAYERS,
     TARGET_LINES,
     TIERS,
@@ -27,7 +27,7 @@ class ModifierRule(Cited):
     payer_id: str = column("Payer whose rule it is.", values=PAYERS, references="payer.payer_id")
     organization_id: str = column("Organization; `any` for the whole payer.", references="payer_organization.organization_id")
     line_of_business: str = column("Line of business; `any` for all.", values=LINES_OF_BUSINESS)
-    market: str = column("USPS code of the market; `any` for all.", pattern=MARKET_PATTERN)
+    market: str = column("USPS code of the market; `any` for all.", values=MARKETS)
     modifier: str = column(
         "The modifier; `any` for every governed one.", references="modifier.modifier", pattern=r"^(any|[0-9A-Z]{2})$"
     )
@@ -70,17 +70,13 @@ class ModifierRule(Cited):
         has_phases = pl.col("predicate").str.contains("has_phases=true", literal=True)
         return data.lazyframe.select(pl.col("effect_percent_from").is_null() | has_phases)
 
-    @pa.dataframe_check(name="effect_is_stated", description="The effect kind must come with its percentage, units or formula.")
+    @pa.dataframe_check(
+        name="effect_is_stated", description="The effect kind must come with its percentage, units or formula and with no other."
+    )
     def _effect(cls, data: PolarsData) -> pl.LazyFrame:
         kind = pl.col("effect_kind")
         percent = pl.col("effect_percent").is_not_null() ^ pl.col("effect_percent_from").is_not_null()
         units, formula = pl.col("effect_units").is_not_null(), pl.col("effect_formula").is_not_null()
         return data.lazyframe.select(
-            pl.when(kind == "percent")
-            .then(percent)
-            .when(kind == "units")
-            .then(units)
-            .when(kind == "formula")
-            .then(formula)
-            .otherwise(~units)
+            ((kind == "percent") == percent) & ((kind == "units") == units) & ((kind == "formula") == formula)
         )

@@ -7,7 +7,12 @@ COMPONENTS = ("global", "26", "TC", "53")
 CODE_PATTERN = r"^([0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4})$"
 MODIFIER_PATTERN = r"^[0-9A-Z]{2}$"
 DIAGNOSIS_PATTERN = r"^[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?$"
-MARKET_PATTERN = r"^(any|[A-Z]{2})$"
+_STATES = (
+    "AK AL AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP MS MT NC ND NE NH NJ NM NV NY "
+    "OH OK OR PA PR RI SC SD TN TX UT VA VI VT WA WI WV WY"
+)
+MARKETS = ("any", *_STATES.split())
+"""USPS codes of states, districts and territories."""
 LINES_OF_BUSINESS = ("any", "commercial", "exchange", "fep", "medicaid", "medicare_advantage", "medicare_ffs")
 DISPOSITIONS = (
     "allowed",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -75,6 +75,7 @@ class Localities(NamedTuple):
 
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     """`pfs_indicator`, `conversion_factor`, `gpci`, `anesthesia_locality`, `code` and short `code_description` rows."""
+    _check_periods(sorted({_release(file) for file in files}, key=lambda period: period.valid_from))
     by_release = groupby(sorted(files, key=_release), key=_release)
     built = merged(_release_tables(list(group), tables["code_section"]) for _, group in by_release)
     codes = code_list(built.tables["pfs_indicator"], tables["code_section"])
@@ -195,6 +196,18 @@ def _release(file: SourceFile) -> Period:
             advice="Move the file to cms_pfs/<year>-<month of the release>/.",
         )
     return file.period
+
+
+def _check_periods(periods: Sequence[Period]) -> None:
+    """Stop where two releases claim the same day: only one of them can be the fee schedule of that day."""
+    for earlier, later in pairwise(periods):
+        if later.valid_from <= earlier.valid_to:
+            raise StructureError(
+                f"cms_pfs/{later.release_id}",
+                expected=f"a period after release {earlier.release_id}, which ends on {earlier.valid_to}",
+                found=f"one that starts on {later.valid_from}",
+                advice="State valid_from and valid_to in the origin.json of both releases.",
+            )
 
 
 def _release_tables(files: Sequence[SourceFile], sections: pl.DataFrame) -> Built:

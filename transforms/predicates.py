@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from schemas import PfsIndicator
+from schemas.vocabulary import COMPONENTS, SECTIONS
+
 CODE_FACTS = ("code", "component", "section")
 """Facts of the code itself, known without a release of the fee schedule."""
 INDICATOR_FACTS = (
@@ -28,6 +31,15 @@ INDICATOR_FACTS = (
     "has_phases",
 )
 """Facts that a release of the fee schedule states, as text; the `has_` facts are `true` or `false`."""
+_TRUTH = ("false", "true")
+_VALUES = {
+    column.name: column.values for column in PfsIndicator.columns() if column.name in INDICATOR_FACTS and column.values
+} | {
+    "section": SECTIONS,
+    "component": COMPONENTS,
+    **{fact: _TRUTH for fact in INDICATOR_FACTS if fact.startswith("has_")},
+}
+"""Values of facts that have a fixed vocabulary."""
 _TERM = re.compile(r"^(?P<field>[a-z0-9_]+)(?P<operator>!?=)(?P<values>[0-9A-Za-z_.]+(\|[0-9A-Za-z_.]+)*)$")
 
 
@@ -58,11 +70,17 @@ def expression(terms: tuple[Term, ...]) -> pl.Expr:
 
 
 def problem(text: str) -> str | None:
-    """What is wrong with a predicate, or None."""
+    """What is wrong with a predicate, or None: it cannot be read, or asks for a value that its fact never has."""
     try:
-        parse(text)
+        terms = parse(text)
     except PredicateError as error:
         return str(error)
+    for term in terms:
+        unknown = [value for value in term.values if term.field in _VALUES and value not in _VALUES[term.field]]
+        if unknown:
+            return f"'{term.field}' is never {', '.join(unknown)}; it is one of {', '.join(_VALUES[term.field])}."
+        if any(low > high for low, high in term.ranges):
+            return f"'{term.field}' has a range that ends before it starts."
     return None
 
 

@@ -47,11 +47,13 @@ class TextTable(NamedTuple):
     rows_read: int
 
 
-def decode(content: bytes, *, source_file: str, allow_cp1252: bool) -> RawText:
+def decode(content: bytes, *, source_file: str, allow_cp1252: bool, may_be_blank: bool = False) -> RawText:
     """Text of a file in UTF-8, with or without a byte order mark, or in cp1252 where the publisher is known to use it.
 
     Raises StructureError for an empty file, a file of another kind, or bytes that are not text in these encodings.
     """
+    if not content.strip() and not may_be_blank:
+        raise _empty(source_file)
     _refuse_other_kinds(content, source_file=source_file)
     marked = content.startswith(b"\xef\xbb\xbf")
     try:
@@ -138,8 +140,6 @@ def csv_table(raw: RawText, columns: Sequence[str], *, table: str) -> TextTable:
 
 
 def _refuse_other_kinds(content: bytes, *, source_file: str) -> None:
-    if not content.strip():
-        raise _empty(source_file)
     if len(content) > MAX_BYTES:
         raise StructureError(
             source_file,

@@ -15,6 +15,7 @@ from schemas import CodePayerModifier
 from schemas.base import NOT_STATED
 from schemas.cube import SCOPE
 from schemas.vocabulary import TIERS
+from transforms.predicates import INDICATOR_FACTS, parse
 from transforms.profiles import Profiles
 from transforms.scopes import EVERYWHERE, Ancestors, Scope, closure, covers, specificity
 
@@ -111,11 +112,23 @@ def _candidates(profiles: Profiles, rules: pl.DataFrame, lines: Ancestors) -> pl
     cell = ("profile_id", "payer_id", "modifier", *(f"cell_{name}" for name in SCOPE))
     return (
         covering.filter(needed.over(cell))
+        .join(_unknowable(rules), on=("payer_id", "modifier"), how="left")
+        .filter(~pl.col("is_before_releases") | (pl.col("precedence") >= pl.col("unknowable").fill_null(0)))
         .filter(pl.col("ends").is_null() | (pl.col("starts") <= pl.col("ends")))
         .drop(SCOPE)
         .rename({f"cell_{name}": name for name in SCOPE})
         .select(*_CELL, "starts", "ends", "is_before_releases", "rule_id", "rank", "tier", "reason", *ANSWER)
     )
+
+
+def _unknowable(rules: pl.DataFrame) -> pl.DataFrame:
+    """Per payer and modifier the highest precedence of rules on facts that only a release of the fee schedule states.
+
+    Before the oldest release such a rule may or may not hold, so no rule below it can answer there.
+    """
+    on_release = [text for text in rules["predicate"].unique() if any(term.field in INDICATOR_FACTS for term in parse(text))]
+    asks_release = pl.col("predicate").is_in(pl.Series(on_release, dtype=pl.String).implode())
+    return rules.filter(asks_release).group_by("payer_id", "modifier").agg(pl.col("precedence").max().alias("unknowable"))
 
 
 def _percent() -> pl.Expr:

@@ -68,7 +68,7 @@ SELECT
         CASE
             WHEN asked.asked_date < releases.first_day
                 THEN 'The oldest fee schedule release here starts on ' || releases.first_day || ' and no dated rule of the payer answers for that day.'
-            ELSE 'The fee schedule in force on that day has no such row of the code.'
+            ELSE 'No accepted row of the fee schedule in force on that day has this code; the table finding lists refused rows.'
         END
     ) AS reason,
     coalesce(answers.organization_id, 'any') AS organization_id,
@@ -134,6 +134,7 @@ profiled AS (
 facts AS (
     SELECT
         profiled.profile_id,
+        profiled.release_id,
         fee.source_file,
         fee.source_row,
         json_merge_patch(coalesce(to_json(fee), '{}'), to_json(profiled)) AS known
@@ -148,6 +149,14 @@ considered AS (
         facts.source_file AS indicator_file,
         facts.source_row AS indicator_row,
         asked.rule_id AS answering_rule,
+        facts.release_id IS NULL AND rule.precedence < (
+            SELECT coalesce(max(higher.precedence), 0)
+            FROM modifier_rule AS higher
+            WHERE higher.payer_id = asked.payer_id
+                AND higher.modifier IN ('any', asked.modifier)
+                AND higher.state = 'effective'
+                AND regexp_matches(higher.predicate, '_code|has_')
+        ) AS is_unknowable,
         asked.is_stale,
         asked.newest_release,
         asked.newest_release_last_day,
@@ -166,8 +175,10 @@ considered AS (
 judged AS (
     SELECT
         considered.*,
-        considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope AS may_answer,
-        max(considered.rank) FILTER (WHERE considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope) OVER () AS top_rank
+        considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope AND NOT considered.is_unknowable AS may_answer,
+        max(considered.rank) FILTER (
+            WHERE considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope AND NOT considered.is_unknowable
+        ) OVER () AS top_rank
     FROM considered
 ),
 verdicts AS (
@@ -177,6 +188,7 @@ verdicts AS (
             WHEN judged.state <> 'effective' THEN judged.state
             WHEN NOT judged.is_in_force THEN 'not_in_force'
             WHEN NOT judged.is_in_scope THEN 'other_scope'
+            WHEN judged.is_unknowable THEN 'not_known'
             WHEN judged.rank < judged.top_rank THEN 'outranked'
             WHEN judged.answering_rule IS NULL THEN 'tied'
             WHEN judged.rule_id = judged.answering_rule THEN 'won'
@@ -197,6 +209,7 @@ SELECT
         WHEN 'outranked' THEN 'Rank ' || verdicts.rank || ' is below ' || verdicts.top_rank || '.'
         WHEN 'other_scope' THEN 'Holds for ' || verdicts.organization_id || ', ' || verdicts.line_of_business || ', ' || verdicts.market || ' only.'
         WHEN 'not_in_force' THEN 'In force from ' || verdicts.effective_from || coalesce(' to ' || verdicts.effective_to, '') || '.'
+        WHEN 'not_known' THEN 'A rule of higher precedence asks for indicators that no release states for that day.'
         WHEN 'no_rule' THEN asked.reason
         ELSE 'The rule was ' || verdicts.verdict || ', so it does not answer.'
     END AS why,
@@ -240,7 +253,7 @@ SELECT
 FROM asked
 LEFT JOIN verdicts ON true
 ORDER BY
-    list_position(['won', 'tied', 'agrees', 'outranked', 'other_scope', 'not_in_force', 'announced', 'withdrawn'], verdicts.verdict),
+    list_position(['won', 'tied', 'agrees', 'outranked', 'not_known', 'other_scope', 'not_in_force', 'announced', 'withdrawn'], verdicts.verdict),
     verdicts.rank DESC,
     verdicts.rule_id;
 

@@ -1,8 +1,10 @@
 """What is wrong with the input or the machine stops the run or refuses the row, says so, and never damages a release."""
 
 import fcntl
+import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -351,3 +353,131 @@ def test_a_large_answer_is_cut_on_the_screen_and_whole_in_csv(output: Path, publ
     assert shown.stderr == "The first 200 rows; --csv or --json prints all.\n"
     whole = subprocess.run([*command, "--csv"], capture_output=True, text=True, check=True)
     assert len(whole.stdout.splitlines()) == published.rows["code_payer_modifier"] + 1
+
+
+MORE_STRUCTURE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "rules of one payer only": (
+        lambda raw: (raw / "payer_rules/medicare.csv").unlink(),
+        "raw/payer_rules/: expected the file medicare.csv, found aetna.csv, bcbs.csv, cigna.csv, uhc.csv. "
+        "Put the file there; docs/sources.md says where it is published.",
+    ),
+    "a table with hardly a row": (
+        lambda raw: (raw / "modifiers/modifier.csv").write_text(
+            (raw / "modifiers/modifier.csv").read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8"
+        ),
+        "modifiers: table modifier: expected at least 100 accepted rows, found 0. "
+        "Check that the source is complete; the release before stays current.",
+    ),
+    "a period that ends before it starts": (
+        lambda raw: changed(raw, "cms_pfs/2025-10/origin.json", '"valid_to": "2025-12-31"', '"valid_to": "2025-09-30"'),
+        "cms_pfs/2025-10/origin.json: expected JSON with kind, publisher, title, licence and dates as YYYY-MM-DD, "
+        "found ValueError: valid_from 2025-10-01 and valid_to 2025-09-30 are no period.",
+    ),
+    "a hash that is no text": (
+        lambda raw: (raw / "payers/origin.json").write_text(
+            '{"kind": "curated", "publisher": [], "title": "", "licence": "", "published": "2026-01-01"}', encoding="utf-8"
+        ),
+        "payers/origin.json: expected JSON with kind, publisher, title, licence and dates as YYYY-MM-DD, "
+        "found TypeError: a value that is no text.",
+    ),
+    "two releases that claim one day": (
+        lambda raw: shutil.copytree(raw / "cms_pfs/2025-10", raw / "cms_pfs/2025-11"),
+        "cms_pfs/2025-11: expected a period after release 2025-10, which ends on 2025-12-31, found one that starts on 2025-10-01. "
+        "State valid_from and valid_to in the origin.json of both releases.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MORE_STRUCTURE.values(), ids=MORE_STRUCTURE.keys())
+def test_what_is_not_whole_stops_the_run(tmp_path: Path, change: Callable[[Path], object], message: str) -> None:
+    raw = copied(tmp_path)
+    change(raw)
+    done = refreshed(raw, tmp_path / "output")
+    assert (done.exit_code, done.stderr.splitlines()[-1][: len(message)]) == (3, message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule_id", "reason"),
+    [
+        (",any,22,any,", ",anthem,22,any,", "modifier_rule.organization_id.of_payer", "Must be an organization of aetna."),
+        (",any,22,any,", ",any,22,section=surgrey,", "modifier_rule.predicate.readable", "'section' is never surgrey"),
+        (
+            ",any,22,any,",
+            ",any,22,code=20000..10000,",
+            "modifier_rule.predicate.readable",
+            "'code' has a range that ends before it starts.",
+        ),
+    ],
+)
+def test_a_rule_that_can_never_hold_is_refused(tmp_path: Path, old: str, new: str, rule_id: str, reason: str) -> None:
+    raw = copied(tmp_path)
+    first = (
+        FIRST_RULE.replace(",any,22,any,", new) if "anthem" not in new else FIRST_RULE.replace("22,aetna,any", "22,aetna,anthem")
+    )
+    changed(raw, "payer_rules/aetna.csv", FIRST_RULE, first)
+    assert refreshed(raw, tmp_path / "output").exit_code == 0
+    (found,) = [row for row in findings(tmp_path / "output") if row[3] == rule_id]
+    assert str(found[5]).startswith(reason)
+
+
+def test_a_blank_page_is_refused_and_the_run_goes_on(tmp_path: Path) -> None:
+    raw = copied(tmp_path)
+    (raw / "code_pages" / "blank.txt").write_text("\n", encoding="utf-8")
+    assert refreshed(raw, tmp_path / "output").exit_code == 0
+    assert ("code_pages/blank.txt", 1, "*", "code_page.format.known") in [row[:4] for row in findings(tmp_path / "output")]
+
+
+def test_a_damaged_release_is_built_again(tmp_path: Path) -> None:
+    raw, output = copied(tmp_path), tmp_path / "output"
+    assert refreshed(raw, output).exit_code == 0
+    (output / "current" / DATABASE).write_bytes(b"")
+    command = [sys.executable, "-m", "flows.cli", "lookup", "00406", "--payer", "uhc", "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert refreshed(raw, output).stdout.startswith("Release ")
+    (output / "current" / "csv" / "code.csv").unlink()
+    assert refreshed(raw, output).stdout.startswith("Release ")
+    assert refreshed(raw, output).stdout.startswith("Nothing changed")
+
+
+def test_a_folder_in_the_place_of_the_current_release_stops(tmp_path: Path) -> None:
+    (tmp_path / "output" / "current").mkdir(parents=True)
+    done = refreshed(copied(tmp_path), tmp_path / "output")
+    assert done.exit_code == 3
+    assert done.stderr == f"{tmp_path}/output/current: expected a link to a release, found something else. Move it away.\n"
+
+
+def test_a_disk_that_is_full_while_loading(tmp_path: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
+
+    command = [sys.executable, "-m", "flows.cli", "refresh", "--direct", "--output", str(tmp_path / "output")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limited)
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+    assert done.stderr.splitlines()[-1] == (
+        "load: the disk is full. The current release is unchanged; make room in the output folder and refresh again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("payer", "modifier", "organization", "percent"),
+    [("Independence Blue Cross", "50", "ibx", "150.00"), ("Oxford Health Plans", "62", "oxford", "63.00")],
+)
+def test_a_name_narrower_than_a_payer_is_taken_as_such(
+    output: Path, published: Outcome, payer: str, modifier: str, organization: str, percent: str
+) -> None:
+    command = [
+        "lookup",
+        "19307",
+        "--payer",
+        payer,
+        "--modifier",
+        modifier,
+        "--on",
+        "2026-12-01",
+        "--output",
+        str(output),
+        "--json",
+    ]
+    answer = json.loads(CliRunner().invoke(cli.app, command).stdout)
+    assert (answer["question"]["organization"], answer["answers"][0]["effect_percent"]) == (organization, percent)

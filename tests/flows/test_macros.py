@@ -78,8 +78,8 @@ def test_a_row_of_modifiers_for_in_full(database: Connection) -> None:
         "effective_from": date(2023, 3, 12),
         "effective_from_basis": "stated",
         "effective_to": None,
-        "medicare_disposition": "required",
-        "medicare_effect_percent": Decimal("100.00"),
+        "medicare_disposition": "not_published",
+        "medicare_effect_percent": None,
         "is_stale": False,
         "newest_release": "2025-10",
         "newest_release_last_day": LAST_DAY,
@@ -161,7 +161,7 @@ def test_a_component_without_a_row_says_so(database: Connection) -> None:
             "none",
             "line",
             None,
-            "The fee schedule in force on that day has no such row of the code.",
+            "No accepted row of the fee schedule in force on that day has this code; the table finding lists refused rows.",
             None,
             "not_published",
         )
@@ -336,7 +336,7 @@ def test_explain_agrees_with_modifiers_for_in_every_cell(
     ((expected, cells, answered, unanswered),) = rows(database, EVERY_CELL, on, line, market, organization)
     assert cells == expected
     assert answered + unanswered == cells
-    assert answered > 5_000
+    assert answered > 300
 
 
 # ---------------------------------------------------------------- position_rules
@@ -348,8 +348,12 @@ COMMERCIAL_2026 = [
     ("bcbs_nc.position.2026.commercial", 3, "QS", "commercial", date(2026, 4, 1), None),
 ]
 UNTIL_MARCH_2026 = [
-    ("bcbs_nc.position.2012", 1, PHYSICAL_STATUS, "any", date(2012, 1, 1), date(2026, 3, 31)),
-    ("bcbs_nc.position.2012", 2, PERFORMERS, "any", date(2012, 1, 1), date(2026, 3, 31)),
+    ("bcbs_nc.position.2012.commercial", 1, PHYSICAL_STATUS, "commercial", date(2012, 1, 1), date(2026, 3, 31)),
+    ("bcbs_nc.position.2012.commercial", 2, PERFORMERS, "commercial", date(2012, 1, 1), date(2026, 3, 31)),
+]
+MEDICARE_ADVANTAGE = [
+    ("bcbs_nc.position.2012.medicare_advantage", 1, PHYSICAL_STATUS, "medicare_advantage", date(2012, 1, 1), None),
+    ("bcbs_nc.position.2012.medicare_advantage", 2, PERFORMERS, "medicare_advantage", date(2012, 1, 1), None),
 ]
 
 
@@ -358,9 +362,9 @@ UNTIL_MARCH_2026 = [
     [
         (date(2011, 12, 31), None, []),
         (date(2026, 3, 31), None, UNTIL_MARCH_2026),
-        (date(2026, 3, 31), "medicare_advantage", UNTIL_MARCH_2026),
+        (date(2026, 3, 31), "medicare_advantage", MEDICARE_ADVANTAGE),
         (date(2026, 4, 1), None, COMMERCIAL_2026),
-        (date(2026, 4, 1), "medicare_advantage", []),
+        (date(2026, 4, 1), "medicare_advantage", MEDICARE_ADVANTAGE),
         (
             date(2026, 4, 1),
             "fep",

@@ -392,7 +392,14 @@ def test_rule_is_typed_and_ranked() -> None:
         ({"precedence": "10"}, [("precedence", "precedence.at_most", "10", "Must be at most 9.")]),
         (
             {"effect_percent": ""},
-            [("*", "effect_is_stated", None, "The effect kind must come with its percentage, units or formula.")],
+            [
+                (
+                    "*",
+                    "effect_is_stated",
+                    None,
+                    "The effect kind must come with its percentage, units or formula and with no other.",
+                )
+            ],
         ),
         (
             {"predicate": "colour=red"},

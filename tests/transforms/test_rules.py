@@ -25,6 +25,7 @@ from tests.transforms.rule_builders import (
     rule,
     rules_frame,
 )
+from transforms.predicates import INDICATOR_FACTS, parse
 from transforms.rules import governed_modifiers, written_out
 
 Row = dict[str, Any]
@@ -109,6 +110,13 @@ def holds(stated: Row, question: Question, facts: Row) -> bool:
     )
 
 
+def unknowable(world: World, question: Question) -> int:
+    """Highest precedence of the payer's rules that may hold on a day without a release, which nobody can know."""
+    rivals = [stated for stated in world.rules if stated["state"] == "effective" and stated["payer_id"] == question.payer_id]
+    asked = [stated for stated in rivals if stated["modifier"] in ("any", question.modifier)]
+    return max((s["precedence"] for s in asked if {t.field for t in parse(s["predicate"])} & set(INDICATOR_FACTS)), default=0)
+
+
 def strength(stated: Row) -> tuple[int, ...]:
     """Narrower scope, then precedence, then better source."""
     return (
@@ -145,6 +153,8 @@ def reference(world: World, question: Question) -> Row | None:
     if facts is None:
         return None
     found = [stated for stated in world.rules if holds(stated, question, facts)]
+    if question.day < min(row["valid_from"] for row in world.listed):
+        found = [stated for stated in found if stated["precedence"] >= unknowable(world, question)]
     best = [stated for stated in found if strength(stated) == max(map(strength, found))]
     answers = [effect(stated, facts) for stated in best]
     if not best or any(answer != answers[0] for answer in answers):
@@ -611,3 +621,21 @@ def test_without_known_phases_there_is_no_percentage() -> None:
     stated = [rule(effect_kind="percent", effect_percent_from="preoperative+intraoperative")]
     rows = [row for row in cube_rows(indicators(SCHEDULE), rules_frame(stated)) if row["payer_id"] == "uhc"]
     assert [(row["valid_to"], row["effect_percent"]) for row in rows] == [(date(2025, 9, 30), None), (None, Decimal(81))]
+
+
+def test_before_the_oldest_release_nothing_answers_that_an_unknown_exclusion_could_beat() -> None:
+    stated = [
+        rule(
+            "medicare.excluded",
+            payer_id="medicare",
+            modifier="any",
+            predicate="status_code=N",
+            precedence=5,
+            disposition="not_paid",
+        ),
+        rule("medicare.visit", payer_id="medicare", predicate="any"),
+        rule("uhc.visit", predicate="any"),
+    ]
+    rows = cube_rows(indicators(SCHEDULE), rules_frame(stated))
+    before = {(row["payer_id"], row["rule_id"]) for row in rows if row["valid_from"] < OCTOBER_2025}
+    assert before == {("uhc", "uhc.visit")}
