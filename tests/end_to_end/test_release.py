@@ -17,7 +17,7 @@ from schemas import TABLES, table
 from schemas.base import Table
 from tests.end_to_end.raw_folder import PFS, changed, copied, exported_bytes, restated
 
-CANARY = re.compile(rb"A[MD]A TEXT")
+CANARY = re.compile(rb"LICENSED WORDS")
 
 
 @pytest.fixture(scope="module")
@@ -27,23 +27,19 @@ def raw_with_descriptors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = raw / PFS
     lines = path.read_bytes().decode().split("\r\n")
     described = [
-        re.sub(r"^([0-9][0-9A-Z]{4}|D[0-9]{4}),([^,]*),,", lambda m: f"{m[1]},{m[2]},{owner(m[1])} TEXT {m[1]},", line)
+        re.sub(r"^([0-9][0-9A-Z]{4}|D[0-9]{4}),([^,]*),,", lambda m: f"{m[1]},{m[2]},LICENSED WORDS {m[1]},", line)
         for line in lines
     ]
     shifted = next(line for line in described if line.startswith("99213,"))
-    described.append(shifted.replace("99213,,AMA TEXT 99213,A,", "99212,,x,AMA TEXT 99212,"))
+    described.append(shifted.replace("99213,,LICENSED WORDS 99213,A,", "99212,,x,LICENSED WORDS 99212,"))
     path.write_bytes("\r\n".join(described).encode())
     restated(path)
-    changed(raw, "code_pages/96405_coding.txt", "[descriptor withheld: licensed text]", "AMA TEXT 96405, long form")
+    changed(raw, "code_pages/96405_coding.txt", "[descriptor withheld: licensed text]", "LICENSED WORDS 96405, long form")
     (raw / "code_pages" / "00102_analysis.txt").write_text(
-        "Summary & Overview\nAMA TEXT in a title without a code\n", encoding="utf-8"
+        "Summary & Overview\nLICENSED WORDS in a title without a code\n", encoding="utf-8"
     )
     (raw / "code_pages" / "origin.json").unlink()
     return raw
-
-
-def owner(code: str) -> str:
-    return "ADA" if code.startswith("D") else "AMA"
 
 
 def files_with_canary(release: Path) -> set[str]:
@@ -66,8 +62,8 @@ def test_a_licensed_build_holds_it_so_the_search_can_find_it(raw_with_descriptor
     with duckdb.connect(str(release / DATABASE), read_only=True) as connection:
         query = "SELECT kind, description, licence FROM code_description WHERE code = '96405' AND licence = 'AMA' ORDER BY ALL"
         assert connection.execute(query).fetchall() == [
-            ("official", "AMA TEXT 96405, long form", "AMA"),
-            ("short", "AMA TEXT 96405", "AMA"),
+            ("official", "LICENSED WORDS 96405, long form", "AMA"),
+            ("short", "LICENSED WORDS 96405", "AMA"),
         ]
 
 
