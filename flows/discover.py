@@ -13,13 +13,12 @@ from flows import SHIPPED_RAW
 from flows.registry import SOURCES, Source
 from flows.settings import StopError
 from transforms.errors import StructureError
+from transforms.profiles import BEGINNING
 from transforms.read import MAX_BYTES
 from transforms.sources import Period
 
 OPEN_LICENCES = ("CC0-1.0", "US-GOV")
 """Licences under which the words of a file may stand in an open build."""
-_OLDEST = date(1966, 7, 1)
-"""First day of Medicare."""
 
 
 class Origin(NamedTuple):
@@ -168,7 +167,7 @@ def _stated_origin(stated: dict[str, Any], source: Source, release_id: str) -> O
 
 def _stated_period(stated: dict[str, Any], release_id: str) -> Period:
     first, last = date.fromisoformat(stated["valid_from"]), date.fromisoformat(stated["valid_to"])
-    if not _OLDEST <= first <= last:
+    if not BEGINNING <= first <= last:
         raise ValueError(f"valid_from {first} and valid_to {last} are no period")
     return Period(release_id, first, last)
 

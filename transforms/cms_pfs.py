@@ -75,7 +75,7 @@ class Localities(NamedTuple):
 
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     """`pfs_indicator`, `conversion_factor`, `gpci`, `anesthesia_locality`, `code` and short `code_description` rows."""
-    _check_periods(sorted({_release(file) for file in files}, key=lambda period: period.valid_from))
+    _check_periods(sorted({_release(file) for file in files}, key=lambda period: (period.valid_from, period.release_id)))
     by_release = groupby(sorted(files, key=_release), key=_release)
     built = merged(_release_tables(list(group), tables["code_section"]) for _, group in by_release)
     codes = code_list(built.tables["pfs_indicator"], tables["code_section"])
