@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from transforms import cms_pfs, code_pages, code_sections, modifiers, payer_rules, payers
+from transforms.history import Combine
+from transforms.periods import PeriodOf, quarter
 from transforms.sources import Built, SourceFile, Tables
 
 
@@ -12,17 +14,28 @@ class Source(NamedTuple):
 
     name: str
     files: tuple[str, ...]
-    """Name patterns; a file that fits none is reported and left alone."""
+    """Name patterns, the preferred format first; a file that fits none is reported and left alone.
+
+    Of files of one release with the same stem only the one in the most preferred format is read. A source with releases takes
+    zip archives with such files, too.
+    """
     required: tuple[str, ...]
     """Name patterns of which each must be there."""
     encodings: tuple[str, ...]
     """`utf-8`, and `cp1252` where the publisher is known to use it."""
     tables: tuple[str, ...]
     build: Callable[[Sequence[SourceFile], Tables], Built]
+    """Makes tables of the files of one release, or of all files of a source without releases."""
+    needs: tuple[str, ...] = ()
+    """Sources above it whose tables `build` uses."""
     may_be_blank: bool = False
     """A blank file is a file to refuse, not one that stops the run."""
     has_releases: bool = False
     """The folder holds one folder per release; otherwise its files are curated here."""
+    period_of: PeriodOf = quarter
+    """Period that the name of a release folder stands for, where no origin.json states it."""
+    combine: Combine | None = None
+    """Makes one set of tables of several releases."""
 
 
 _UTF8, _CMS = ("utf-8",), ("utf-8", "cp1252")
@@ -31,14 +44,19 @@ _PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_
 _MODIFIERS = ("modifier.csv", "modifier_group.csv")
 _RULES = ("aetna.csv", "bcbs.csv", "cigna.csv", "medicare.csv", "uhc.csv")
 _PFS = ("PPRRVU*.csv", "ANES*.csv", "GPCI*.csv")
-_PFS_TABLES = ("pfs_indicator", "conversion_factor", "gpci", "anesthesia_locality", "code", "code_description")
+_PFS_TABLES = ("pfs_indicator", "conversion_factor", "gpci", "anesthesia_locality", "code_listing", "code_description")
 _PAGE_TABLES = ("code_page", "code_description", "code_claim", "code_relation", "code_diagnosis")
 
 SOURCES = (
     Source("code_sections", ("code_section.csv",), ("code_section.csv",), _UTF8, ("code_section",), code_sections.build),
     Source("payers", _PAYERS, _PAYERS, _UTF8, _PAYER_TABLES, payers.build),
-    Source("modifiers", _MODIFIERS, _MODIFIERS, _UTF8, ("modifier", "modifier_group"), modifiers.build),
-    Source("payer_rules", ("*.csv",), _RULES, _UTF8, ("modifier_rule",), payer_rules.build),
-    Source("cms_pfs", _PFS, ("PPRRVU*.csv",), _CMS, _PFS_TABLES, cms_pfs.build, has_releases=True),
-    Source("code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build, may_be_blank=True),
+    Source("modifiers", _MODIFIERS, _MODIFIERS, _UTF8, ("modifier", "modifier_group"), modifiers.build, needs=("payers",)),
+    Source("payer_rules", ("*.csv",), _RULES, _UTF8, ("modifier_rule",), payer_rules.build, needs=("payers", "modifiers")),
+    Source(
+        "cms_pfs", _PFS, ("PPRRVU*",), _CMS, _PFS_TABLES, cms_pfs.build, needs=("code_sections",), has_releases=True,
+        combine=cms_pfs.combine,
+    ),
+    Source(
+        "code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build, needs=("payers", "cms_pfs"), may_be_blank=True
+    ),
 )

@@ -2,11 +2,11 @@
 
 from schemas.base import Table
 from schemas.cms_pfs import AnesthesiaLocality, ConversionFactor, Gpci, PfsIndicator
-from schemas.code import Code, CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRelation, CodeSection
+from schemas.code import Code, CodeClaim, CodeDescription, CodeDiagnosis, CodeListing, CodePage, CodeRelation, CodeSection
 from schemas.cube import CodePayerModifier, CodeProfile, Contradiction, ProfileRule
 from schemas.modifier import Modifier, ModifierGroup
 from schemas.payer import OrganizationAncestor, Payer, PayerAlias, PayerOrganization
-from schemas.pipeline import Finding, RawFile, Release
+from schemas.pipeline import Change, Finding, RawFile, Release
 from schemas.rule import ModifierRule
 
 SCHEMA_VERSION = "1.0"
@@ -14,6 +14,7 @@ SCHEMA_VERSION = "1.0"
 
 TABLES: tuple[type[Table], ...] = (
     Code,
+    CodeListing,
     CodeSection,
     CodeDescription,
     CodePage,
@@ -35,6 +36,7 @@ TABLES: tuple[type[Table], ...] = (
     ProfileRule,
     CodePayerModifier,
     Contradiction,
+    Change,
     Release,
     RawFile,
     Finding,

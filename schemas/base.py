@@ -13,6 +13,10 @@ PROVENANCE = ("citation_title", "citation_publisher", "citation_where", "read_da
 """Columns that say where a row comes from; they stand last in every table."""
 
 
+KNOWN_FROM = "Publication date of the release that first said so; empty where no origin.json states it."
+"""Description of the column `known_from`, the second clock beside the service dates."""
+
+
 class TableFacts(NamedTuple):
     """What is said about a table as a whole."""
 
@@ -39,11 +43,13 @@ def column(
     at_least: float | None = None,
     at_most: float | None = None,
     free_text: bool = False,
+    owner: str | None = None,
 ) -> Any:
     """A column's declaration.
 
     `references` names the `table.column` that holds every value (empty cells and 'any' excepted). `values` is the whole
-    vocabulary. `free_text` marks prose and names taken from outside, which exports guard against spreadsheet formulas.
+    vocabulary. `free_text` marks prose and names taken from outside, which exports guard against spreadsheet formulas. `owner` names who holds the copyright in the words of a column;
+    an open build leaves such a column empty, so it must be nullable.
     """
     return pa.Field(
         description=description,
@@ -52,7 +58,7 @@ def column(
         nullable=nullable,
         ge=at_least,
         le=at_most,
-        metadata={"unit": unit, "references": references, "free_text": free_text},
+        metadata={"unit": unit, "references": references, "free_text": free_text, "owner": owner},
     )
 
 
@@ -70,6 +76,7 @@ class Column(NamedTuple):
     at_least: float | None
     at_most: float | None
     free_text: bool
+    owner: str | None
 
 
 class Table(pa.DataFrameModel):
@@ -149,6 +156,7 @@ def _column(name: str, field: Any) -> Column:
         at_least=limits.get("greater_than_or_equal_to", {}).get("min_value"),
         at_most=limits.get("less_than_or_equal_to", {}).get("max_value"),
         free_text=bool(metadata.get("free_text")),
+        owner=metadata.get("owner"),
     )
 
 

@@ -4,7 +4,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.polars import PolarsData
 
-from schemas.base import Table, TableFacts, column
+from schemas.base import KNOWN_FROM, Table, TableFacts, column
 from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, COMPONENTS
 
 _ATTACHMENT = "RVU record layout, attachment A"
@@ -22,6 +22,7 @@ class PfsIndicator(Table):
     release_id: str = column("Release of the fee schedule.", pattern=r"^[0-9]{4}-[0-9]{2}[A-Za-z0-9_-]*$")
     valid_from: pl.Date = column("First service date of the release's period.")
     valid_to: pl.Date = column("Last service date of the release's period.")
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     status_code: str = column(f"STATUS CODE ({_ATTACHMENT}).", values=tuple("ABCDEFGHIJMNPRTX"))
     is_not_used_for_payment: bool = column("The file's '+': relative values are shown but Medicare does not pay by them.")
     work_rvu: pl.Decimal(9, 2) = column("Work.", unit="RVU", at_least=0)
@@ -105,6 +106,7 @@ class ConversionFactor(Table):
     )
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date.")
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     conversion_factor_usd: pl.Decimal(9, 4) = column("The factor.", unit="USD per RVU or per anesthesia unit", at_least=0)
     release_id: str = column("Release that states it.")
     source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
@@ -128,6 +130,7 @@ class Gpci(Table):
     locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date.")
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     state: str = column("USPS code.", pattern=r"^[A-Z]{2}$")
     locality_name: str = column("Name without footnote marks.", free_text=True)
     work_gpci: pl.Decimal(7, 4) = column("Index for work, floor included.", unit="ratio", at_least=0)
@@ -160,6 +163,7 @@ class AnesthesiaLocality(Table):
     locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date.")
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     locality_name: str = column("Name without footnote marks.", free_text=True)
     conversion_factor_usd: pl.Decimal(9, 4) = column("The locality's factor.", unit="USD per anesthesia unit", at_least=0)
     release_id: str = column("Release that states it.")

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import Cited, Table, TableFacts, column
+from schemas.base import KNOWN_FROM, Cited, Table, TableFacts, column
 from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, DIAGNOSIS_PATTERN, SECTIONS
 
 _SOURCE_FILE = "Path of the raw file below raw/."
@@ -13,8 +13,9 @@ class Code(Table):
 
     code_system: str = column("CPT for HCPCS Level I, HCPCS for Level II.", values=CODE_SYSTEMS)
     code: str = column("The code as text, leading zeros kept.", pattern=CODE_PATTERN)
-    valid_from: pl.Date = column("First service date covered by the oldest release that lists the code.")
-    valid_to: pl.Date = column("Last service date covered by the newest release that lists the code.", nullable=True)
+    valid_from: pl.Date = column("First service date on which a source lists the code.")
+    valid_to: pl.Date = column("Last service date on which one does; empty is still listed.", nullable=True)
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     section: str = column("Section of the code set.", values=SECTIONS)
     copyright_holder: str = column("Who owns the code's descriptor.", values=("AMA", "ADA", "CMS"))
     source_file: str = column(_SOURCE_FILE, references="raw_file.source_file")
@@ -26,6 +27,34 @@ class Code(Table):
         unique = ["code_system", "code", "valid_from"]
         metadata = {
             "facts": TableFacts("codes", "code and validity", ("code_system", "code", "valid_from"), "US-GOV", (100, 60_000))
+        }
+
+
+class CodeListing(Table):
+    """Which source lists which code when; `code` is made of it."""
+
+    source: str = column("The source.")
+    code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
+    code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
+    valid_from: pl.Date = column("First service date: the code's own, or the first day of the first release that lists it.")
+    valid_to: pl.Date = column(
+        "Last service date: the code's own, or the day before the first release that no longer lists it.", nullable=True
+    )
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
+    action_code: str = column("What the source last did to the code, as it says it.", nullable=True, pattern=r"^[A-Z]$")
+    release_id: str = column("Release that first said so.")
+    source_file: str = column(_SOURCE_FILE, references="raw_file.source_file")
+    source_row: pl.Int64 = column("Line of the file.", at_least=1)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "code_listing"
+        unique = ["source", "code_system", "code", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "codes", "source, code and validity", ("source", "code_system", "code", "valid_from"), "US-GOV", (100, 1_000_000)
+            )
         }
 
 

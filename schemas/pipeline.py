@@ -31,7 +31,8 @@ class Release(Table):
 class RawFile(Table):
     """Raw files read, with their hash and how many rows they gave."""
 
-    source_file: str = column("Path below raw/.", free_text=True)
+    source_file: str = column("Path below raw/; a member of an archive stands behind the archive's path.", free_text=True)
+    archive_file: str = column("Path of the archive it was in.", nullable=True, free_text=True)
     source: str = column("The source.")
     release_id: str = column("Release of the source.")
     sha256: str = column("SHA-256 of the bytes.", pattern=r"^[0-9a-f]{64}$")
@@ -39,7 +40,7 @@ class RawFile(Table):
     origin: str = column(
         "`published` or `curated` by origin.json, or `local` without it.", values=("curated", "local", "published")
     )
-    encoding: str = column("Encoding of the text.", values=("cp1252", "utf-8", "utf-8-sig"))
+    encoding: str = column("Encoding of the text, or `xlsx` for a workbook.", values=("cp1252", "utf-8", "utf-8-sig", "xlsx"))
     rows_read: pl.Int64 = column("Rows or pages found.", unit="rows", at_least=0)
     rows_accepted: pl.Int64 = column("Rows or pages that became data.", unit="rows", at_least=0)
     rows_refused: pl.Int64 = column("Rows or pages refused; each has a finding.", unit="rows", at_least=0)
@@ -50,6 +51,37 @@ class RawFile(Table):
         name = "raw_file"
         unique = ["source_file"]
         metadata = {"facts": TableFacts("pipeline", "raw file", ("source_file",), "CC0-1.0", (5, 1_000_000))}
+
+
+class Change(Table):
+    """What changed between consecutive releases of a source, cell by cell."""
+
+    table_name: str = column("The table.")
+    record_key: str = column("Key of the row without its dates, parts joined by `|`.", free_text=True)
+    column_name: str = column("The column; `*` for a row that came or went.")
+    to_release: str = column("The later release.")
+    from_release: str = column("The release before it.")
+    change_kind: str = column("What happened.", values=("added", "changed", "removed"))
+    old_value: str = column("Value in the earlier release.", nullable=True, free_text=True)
+    new_value: str = column("Value in the later release.", nullable=True, free_text=True)
+    changed_on: pl.Date = column("First service date of the later release.")
+    known_from: pl.Date = column("Publication date of the later release, where one is stated.", nullable=True)
+    source: str = column("The source.")
+
+    class Config:
+        """Facts about the table."""
+
+        name = "change"
+        unique = ["table_name", "record_key", "column_name", "to_release"]
+        metadata = {
+            "facts": TableFacts(
+                "pipeline",
+                "changed cell and release",
+                ("table_name", "record_key", "column_name", "to_release"),
+                "US-GOV",
+                (0, 100_000_000),
+            )
+        }
 
 
 class Finding(Table):

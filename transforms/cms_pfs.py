@@ -4,18 +4,19 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import polars as pl
 
-from schemas import AnesthesiaLocality, Code, CodeDescription, ConversionFactor, Gpci, PfsIndicator
-from transforms.code import code_list, code_system, short_descriptions, with_section
+from schemas import AnesthesiaLocality, CodeDescription, CodeListing, ConversionFactor, Gpci, PfsIndicator
+from transforms.code import code_system, short_descriptions, with_section
 from transforms.errors import StructureError
 from transforms.gate import Gated, ensure, typed_and_gated
+from transforms.history import Kind, ReleaseTables, combined
 from transforms.read import RawText, Row, TextTable, check_header, records, text_table
-from transforms.sources import Built, FileCount, Period, SourceFile, Statement, Tables, counted, merged
+from transforms.sources import Built, FileCount, Period, SourceFile, Statement, Tables, counted
 
 COLUMNS = {
     "HCPCS": "code",
@@ -52,6 +53,16 @@ COLUMNS = {
 }
 """The stacked header of the 2023 to 2025 layout, each name with the column it becomes."""
 _FLAGS = {"is_not_used_for_payment": "+", "is_rare_in_nonfacility": "NA", "is_rare_in_facility": "NA"}
+_KINDS = combined(
+    "cms_pfs",
+    {
+        PfsIndicator: Kind.PER_RELEASE,
+        ConversionFactor: Kind.PER_RELEASE,
+        Gpci: Kind.PER_RELEASE,
+        AnesthesiaLocality: Kind.PER_RELEASE,
+        CodeListing: Kind.SNAPSHOT,
+    },
+)
 _PHASES = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
 
 
@@ -74,12 +85,16 @@ class Localities(NamedTuple):
 
 
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:
-    """`pfs_indicator`, `conversion_factor`, `gpci`, `anesthesia_locality`, `code` and short `code_description` rows."""
-    _check_periods(sorted({_release(file) for file in files}, key=lambda period: (period.valid_from, period.release_id)))
-    by_release = groupby(sorted(files, key=_release), key=_release)
-    built = merged(_release_tables(list(group), tables["code_section"]) for _, group in by_release)
-    codes = code_list(built.tables["pfs_indicator"], tables["code_section"])
-    return built._replace(tables={**built.tables, "code": codes.select(Code.column_names())})
+    """`pfs_indicator`, `conversion_factor`, `gpci`, `anesthesia_locality`, `code_listing`, short `code_description` of one release."""
+    return _release_tables(files, tables["code_section"])
+
+
+def combine(parts: Sequence[ReleaseTables]) -> Built:
+    """Releases side by side. Raises StructureError where two of them claim the same day."""
+    _check_periods([part.period for part in parts])
+    built = _KINDS(parts)
+    descriptions = built.tables["code_description"].unique(["code_system", "code", "kind", "source_file"], maintain_order=True)
+    return built._replace(tables={**built.tables, "code_description": descriptions})
 
 
 def relative_values(raw: RawText, *, period: Period) -> RelativeValues:
@@ -119,7 +134,9 @@ def conversion_factors(
 
     Raises StructureError where the file prints more than one factor.
     """
-    factors = indicators.select("conversion_factor_usd", "release_id", "valid_from", "valid_to", "source_file").unique()
+    factors = indicators.select(
+        "conversion_factor_usd", "release_id", "valid_from", "valid_to", "known_from", "source_file"
+    ).unique()
     if factors.height != 1:
         raise StructureError(
             source_file,
@@ -187,6 +204,13 @@ def geographic_indices(raw: RawText, *, period: Period) -> Localities:
     return Localities(_localities(table, Gpci, period=period), None, table.rows_read)
 
 
+def _listing(indicators: pl.DataFrame) -> pl.DataFrame:
+    """Codes that the release lists, each at its first row."""
+    listed = indicators.unique(["code_system", "code"], keep="first", maintain_order=True)
+    nothing = pl.lit(None, dtype=pl.String)
+    return listed.with_columns(source=pl.lit("cms_pfs"), action_code=nothing).select(CodeListing.column_names())
+
+
 def _release(file: SourceFile) -> Period:
     if file.period is None:
         raise StructureError(
@@ -239,6 +263,7 @@ def _release_tables(files: Sequence[SourceFile], sections: pl.DataFrame) -> Buil
         tables={
             "pfs_indicator": values.indicators.accepted,
             "conversion_factor": factors,
+            "code_listing": _listing(values.indicators.accepted),
             "code_description": short_descriptions(values.descriptors).select(CodeDescription.column_names()),
             **{name: part.rows.accepted for name, part in present.items()},
         },
@@ -293,6 +318,7 @@ def _indicators(cells: pl.DataFrame, *, period: Period) -> pl.DataFrame:
         release_id=pl.lit(period.release_id),
         valid_from=pl.lit(period.valid_from),
         valid_to=pl.lit(period.valid_to),
+        known_from=pl.lit(period.published, dtype=pl.Date),
     )
 
 
@@ -318,6 +344,7 @@ def _localities(table: TextTable, model: type[AnesthesiaLocality] | type[Gpci], 
         release_id=pl.lit(period.release_id),
         valid_from=pl.lit(period.valid_from),
         valid_to=pl.lit(period.valid_to),
+        known_from=pl.lit(period.published, dtype=pl.Date),
     )
     judged = typed_and_gated(named, model)
     return Gated(judged.accepted, pl.concat([table.findings, judged.findings]))

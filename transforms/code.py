@@ -1,9 +1,13 @@
 """The list of codes: code system, section and owner of the descriptor."""
 
+from datetime import date
+
 import polars as pl
 
 from schemas import Code
 from transforms.gate import ensure
+
+_OPEN = date(9999, 12, 31)
 
 
 def code_system() -> pl.Expr:
@@ -37,13 +41,28 @@ def with_section(codes: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
     return codes.join(matched.select("code", "section"), on="code", how="left", maintain_order="left")
 
 
-def code_list(indicators: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
-    """`code` rows from the fee schedule's releases: each code once, from its first to its last release."""
-    listed = indicators.group_by("code_system", "code").agg(
-        pl.col("valid_from").min(), pl.col("valid_to").max(), pl.col("source_file").sort_by("valid_from").last()
+def code_list(listings: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
+    """`code` rows: spans of days on which at least one source lists the code. `listings` are `code_listing` rows.
+
+    Spans that overlap or touch are one; a code that was retired and came back has a row for each.
+    """
+    last = pl.col("valid_to").fill_null(_OPEN)
+    ordered = listings.sort("code_system", "code", "valid_from", last).with_columns(last=last)
+    reached = pl.col("last").cum_max().shift(1).over("code_system", "code")
+    begins = reached.is_null() | (pl.col("valid_from") > reached + pl.duration(days=1))
+    spans = (
+        ordered.with_columns(span=begins.cum_sum())
+        .group_by("span", maintain_order=True)
+        .agg(
+            pl.col("code_system", "code", "valid_from").first(),
+            pl.col("last").max().alias("valid_to"),
+            pl.col("known_from").min(),
+            pl.col("source_file").first(),
+        )
+        .with_columns(valid_to=pl.when(pl.col("valid_to") != _OPEN).then("valid_to"))
     )
-    placed = with_section(listed, sections).with_columns(copyright_holder=copyright_holder())
-    return ensure(placed.sort("code_system", "code"), Code)
+    placed = with_section(spans, sections).with_columns(copyright_holder=copyright_holder())
+    return ensure(placed.sort("code_system", "code", "valid_from"), Code)
 
 
 def short_descriptions(descriptors: pl.DataFrame) -> pl.DataFrame:

@@ -64,6 +64,21 @@ def decode(content: bytes, *, source_file: str, allow_cp1252: bool, may_be_blank
         raise _not_text(content, error, source_file=source_file, encoding="UTF-8") from error
 
 
+def encoding_of(content: bytes, *, source_file: str) -> str:
+    """How the bytes of a file are to be read: one of the values of `raw_file.encoding`."""
+    if source_file.lower().endswith(".xlsx"):
+        return "xlsx"
+    if content.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if content.isascii():
+        return "utf-8"
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
 def records(raw: RawText) -> list[Row]:
     """Records of a csv text with their line numbers, blank lines and DOS end-of-file records left out.
 

@@ -1,7 +1,10 @@
 """What every source is given and gives back."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import polars as pl
@@ -9,7 +12,7 @@ import polars as pl
 from schemas import TABLES
 from transforms.errors import BrokenCheckError
 from transforms.gate import findings_frame
-from transforms.read import RawText
+from transforms.read import RawText, decode
 
 Tables = Mapping[str, pl.DataFrame]
 """Accepted rows by table name."""
@@ -21,14 +24,38 @@ class Period(NamedTuple):
     release_id: str
     valid_from: date
     valid_to: date
+    published: date | None = None
+    """Day of publication: since when it is known. None for local files that do not say it themselves."""
 
 
-class SourceFile(NamedTuple):
-    """A raw file ready to be read: its text, its release and under which licence its own words stand."""
+@dataclass(frozen=True)
+class SourceFile:
+    """A raw file ready to be read: its bytes, its release and under which licence its own words stand."""
 
-    raw: RawText
+    source_file: str
+    """Path below raw/; a member of an archive stands behind the archive's path."""
+    content: bytes
     period: Period | None
     licence: str
+    allow_cp1252: bool = False
+    may_be_blank: bool = False
+
+    @cached_property
+    def raw(self) -> RawText:
+        """The decoded text. Raises StructureError for what is not text (see `read.decode`)."""
+        return decode(
+            self.content, source_file=self.source_file, allow_cp1252=self.allow_cp1252, may_be_blank=self.may_be_blank
+        )
+
+    @property
+    def name(self) -> str:
+        """File name without its folder."""
+        return PurePosixPath(self.source_file).name
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the name in lower case, with its dot."""
+        return PurePosixPath(self.source_file).suffix.lower()
 
 
 class FileCount(NamedTuple):

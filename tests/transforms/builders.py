@@ -13,7 +13,7 @@ import polars as pl
 from schemas import TABLES, CodeSection, Finding
 from transforms import cms_pfs, code_pages, code_sections, modifiers, payer_rules, payers
 from transforms.curated import file_columns
-from transforms.read import RawText, decode
+from transforms.read import RawText
 from transforms.sources import Built, Period, SourceFile, empty
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def raw_text(text: str, source_file: str = "raw.csv") -> RawText:
 
 def source_file(text: str, name: str = "raw.csv", *, period: Period | None = None, licence: str = "CC0-1.0") -> SourceFile:
     """A file ready to be read by a source."""
-    return SourceFile(raw_text(text, name), period, licence)
+    return SourceFile(name, text.encode(), period, licence)
 
 
 def pfs_text(
@@ -136,7 +136,7 @@ def shipped_files(source: str, *, period: Period | None = None) -> list[SourceFi
     folder = RAW / source
     paths = sorted(path for path in folder.iterdir() if path.suffix in {".csv", ".txt"})
     return [
-        SourceFile(decode(path.read_bytes(), source_file=path.relative_to(RAW).as_posix(), allow_cp1252=False), period, "CC0-1.0")
+        SourceFile(path.relative_to(RAW).as_posix(), path.read_bytes(), period, "CC0-1.0")
         for path in paths
     ]
 
