@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,7 @@ from flows.answers import (
     opened,
     positions,
 )
+from flows.price import APM_STATUSES, SETTINGS, Line, in_words, price
 from flows.screen import Screen, effect, show_answers, show_staleness, show_summary
 from flows.settings import ExitCode
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 screen = Screen()
+FETCHED_RAW = Path("my-raw")
+"""Where published files are downloaded to where no folder is named: what comes with the project is an extract."""
 _SHOWN_ROWS = 200
 
 Output = Annotated[Path, typer.Option(help="Folder of the releases.")]
@@ -64,8 +68,12 @@ def main() -> None:
 
 @app.command()
 def refresh(
-    raw: Annotated[Path, typer.Option(help="Folder of the raw files.")] = SHIPPED_RAW,
+    raw: Annotated[Path | None, typer.Option(help="Folder of the raw files; what comes with the project if none.")] = None,
     output: Output = Path("output"),
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download the newest published files into the raw folder first.")
+    ] = False,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="With --fetch: accept the AMA's licence.")] = False,
     licensed: Annotated[
         bool, typer.Option("--licensed", help="Carry AMA and ADA descriptors; for holders of the licences.")
     ] = False,
@@ -79,11 +87,14 @@ def refresh(
     from flows.settings import Settings
 
     began = time.monotonic()
-    settings = Settings(raw, output, is_licensed=licensed, is_strict=strict, is_forced=force, threads=threads)
+    folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
+    fetched = _fetched(folder, is_licence_accepted=accept_licence) if fetch else ExitCode.OK
+    settings = Settings(folder, output, is_licensed=licensed, is_strict=strict, is_forced=force, threads=threads)
     try:
         release = unchanged(settings)
         if release is not None:
             screen.say_answer(f"Nothing changed: {output / 'current'} is release {release}.")
+            _leave_where_not_fetched(fetched)
             return
         outcome = _run_directly(settings) if direct else _run_with_prefect(settings)
     except Exception as error:
@@ -98,6 +109,29 @@ def refresh(
             f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding.",
             ExitCode.REFUSED_ROWS,
         )
+    _leave_where_not_fetched(fetched)
+
+
+@app.command("fetch")
+def fetch_command(
+    sources: Annotated[list[str] | None, typer.Argument(help="Sources such as cms_pfs; all if none is given.")] = None,
+    release: Annotated[list[str] | None, typer.Option(help="Release such as 2025-10, also several; the newest if none.")] = None,
+    raw: Annotated[Path, typer.Option(help="Folder of the raw files.")] = FETCHED_RAW,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the AMA's licence; needed once.")] = False,
+    take_changed: Annotated[bool, typer.Option("--take-changed", help="Put files that changed into force.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be fetched.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds without a byte before a new attempt.")] = 60,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Largest file taken.")] = 512 * 1024 * 1024,
+    base_url: Annotated[str | None, typer.Option(help="Mirror: takes the place of scheme and host of every address.")] = None,
+) -> None:
+    """Download published files into the raw folder; nothing there is overwritten."""
+    from flows.fetch import FetchSettings
+    from flows.fetch_report import fetch_and_report
+    from flows.web import Limits
+
+    limits = Limits(timeout=timeout, max_bytes=max_bytes)
+    settings = FetchSettings(accept_licence, take_changed, dry_run, base_url, limits)
+    raise typer.Exit(int(fetch_and_report(screen, sources or [], release or [], raw, settings)))
 
 
 @app.command()
@@ -168,6 +202,33 @@ def explain_command(
     show_staleness(screen, considered[0])
 
 
+@app.command("price")
+def price_command(
+    code: Code,
+    modifier: Annotated[list[str] | None, typer.Option(help="Modifier of the line; also several.")] = None,
+    setting: Annotated[str, typer.Option(help="nonfacility or facility.")] = SETTINGS[0],
+    locality: Annotated[str | None, typer.Option(help="Contractor and locality such as 10112-00, or a state with one.")] = None,
+    on: On = None,
+    apm: Annotated[str, typer.Option(help="non_qualifying or qualifying; matters from 2026 on.")] = APM_STATUSES[0],
+    base_units: Annotated[float | None, typer.Option(min=0, max=100, help="Anesthesia base units.")] = None,
+    minutes: Annotated[int | None, typer.Option(min=0, max=10_000, help="Anesthesia time.")] = None,
+    at_induction: Annotated[bool, typer.Option("--at-induction", help="Present at induction, for modifier AD.")] = False,
+    output: Output = Path("output"),
+    as_json: AsJson = False,
+) -> None:
+    """What the Medicare fee schedule pays for a line, with formula and sources."""
+    units = None if base_units is None else Decimal(str(base_units))
+    day = on.date() if on else date.today()
+    line = Line(code, day, tuple(modifier or ()), setting, locality, apm, units, minutes, at_induction)
+    with opened(output) as connection:
+        answer = price(connection, line)
+    if as_json:
+        _print_json({"question": line._asdict(), "answer": answer})
+        return
+    screen.say_answer(in_words(answer))
+    show_staleness(screen, {**answer, "release_used": answer["release_id"]})
+
+
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="A query; tables and macros are in DICTIONARY.md and README.")],
@@ -194,6 +255,22 @@ def sql(
     screen.table(None, kept[:_SHOWN_ROWS], found.names)
     if len(kept) > _SHOWN_ROWS:
         screen.say(f"The first {_SHOWN_ROWS} rows; --csv or --json prints all.")
+
+
+def _fetched(raw: Path, *, is_licence_accepted: bool) -> ExitCode:
+    """Newest files of every source; what could not be had does not keep the rest from being refreshed."""
+    from flows.fetch import FetchSettings
+    from flows.fetch_report import fetch_and_report
+
+    code = fetch_and_report(screen, [], [], raw, FetchSettings(is_licence_accepted))
+    if code == ExitCode.USAGE:
+        raise SystemExit(int(code))
+    return code
+
+
+def _leave_where_not_fetched(code: ExitCode) -> None:
+    if code != ExitCode.OK:
+        _leave("Not every file could be fetched, see above; the release is made of what is there.", code)
 
 
 def _run_directly(settings: "Settings") -> "Outcome":

@@ -1,72 +1,143 @@
-"""From raw files to the frames of every table: the part of a refresh between the disk and the database."""
+"""From readings of sources to the frames of every table: the part of a refresh between the files and the database."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from flows.discover import OPEN_LICENCES, InputFile, Inputs, Origin, read_bytes
-from flows.registry import SOURCES, Source
+from flows.cache import Frames, Reading, key_of
+from flows.discover import OPEN_LICENCES, Inputs, Origin
+from flows.reading import Step, every_part, tables_of
+from flows.registry import CUBE_SOURCES, CUBE_TABLES, SOURCES
 from schemas import TABLES, CodePayerModifier, ProfileRule, RawFile, Release, table
+from transforms.answer_sets import AnswerSets, answer_sets
 from transforms.contradictions import contradictions
-from transforms.errors import StructureError
-from transforms.gate import ensure
-from transforms.open_build import open_tables
+from transforms.errors import BrokenCheckError, StructureError
+from transforms.gate import ensure, findings_frame
+from transforms.modifiers import complete
+from transforms.open_build import LeftOut, open_changes, open_table
 from transforms.payers import organization_lines
 from transforms.profiles import code_facts, profiles
-from transforms.read import RawText, decode
 from transforms.rules import Cube, resolve
-from transforms.sources import Built, FileCount, SourceFile, Statement, Tables, empty
+from transforms.sources import Statement, Tables
 
-Step = Callable[..., Any]
-"""Runs a function under a name: directly, or as a Prefect task."""
+TOLD_ANEW = frozenset({"finding", "raw_file", "release"})
+"""Tables about the run, which are small and made anew each time."""
 
 
 class Dataset(NamedTuple):
-    """Frames of every table but the cube, the cube over profiles, and what an open build left out."""
+    """Every table of a release, each made when it is asked for; the cube itself is a view over two of them."""
 
-    tables: dict[str, pl.DataFrame]
-    cells: pl.DataFrame
-    """`code_payer_modifier` without the code, by `profile_id`."""
-    left_out: list[tuple[str, str, int]]
+    tables: Frames
+    keys: Mapping[str, str]
+    """Hash of what each table depends on: equal keys, equal rows."""
+    left_out: Mapping[str, list[LeftOut]]
+    """What an open build left out, by table, filled as tables are made."""
+    unread: list[str]
+    """Files and members of archives that were left alone."""
 
 
-def build_dataset(inputs: Inputs, *, is_licensed: bool, step: Step) -> Dataset:
-    """Every source read and normalised, the cube resolved, contradictions found. Raises StructureError and BrokenCheckError."""
-    tables: dict[str, pl.DataFrame] = {name: empty(name) for name in (model.table_name() for model in TABLES)}
-    findings: list[pl.DataFrame] = []
-    counts: list[FileCount] = []
-    statements: list[Statement] = []
-    encodings: dict[str, str] = {}
-    for source in SOURCES:
-        texts, built = step(f"read {source.name}", read_source, source, inputs.files, tables)
-        encodings |= {text.source_file: text.encoding for text in texts}
-        tables |= {name: pl.concat([tables[name], frame]) for name, frame in built.tables.items()}
-        findings.append(built.findings)
-        counts += built.counts
-        statements += built.statements
-    found = pl.concat(findings)
-    left_out: list[tuple[str, str, int]] = []
-    if not is_licensed:
-        closed = {file.source_file for file in inputs.files if file.licence not in OPEN_LICENCES or file.source == "cms_pfs"}
-        tables, found, left_out = open_tables(tables, found, open_licences=OPEN_LICENCES, closed_files=closed)
-    _check_envelopes(tables)
-    code_profile, cube, disagreements = step("resolve the cube", resolve_cube, tables)
-    tables |= {"code_profile": code_profile, "profile_rule": cube.profile_rules, "contradiction": disagreements}
-    tables |= {
-        "finding": found,
-        "raw_file": _raw_files(inputs.files, counts, encodings),
-        "release": _releases(inputs.files, statements),
+def table_keys(readings: Mapping[str, Reading], *, is_licensed: bool) -> dict[str, str]:
+    """What each table depends on, as a hash. Tables about the run depend on everything."""
+    dependencies: dict[str, tuple[str, ...]] = {
+        model.table_name(): tuple(source.name for source in SOURCES if model.table_name() in source.tables) for model in TABLES
     }
-    return Dataset({name: _sorted(tables[name], name) for name in tables}, cube.cells, left_out)
+    dependencies |= dict.fromkeys(TOLD_ANEW, tuple(readings))
+    dependencies |= dict.fromkeys(CUBE_TABLES, CUBE_SOURCES)
+    dependencies["change"] = tuple(source.name for source in SOURCES if source.has_releases)
+    dependencies["code"] = (*dependencies["code_listing"], "code_sections")
+    dependencies["modifier"] = (*dependencies["modifier"], *dependencies["modifier_listing"])
+    return {
+        name: key_of(name, is_licensed, [readings[source].key for source in sources if source in readings])
+        for name, sources in dependencies.items()
+    }
 
 
-def _check_envelopes(tables: Tables) -> None:
+def build_dataset(
+    inputs: Inputs, readings: Mapping[str, Reading], *, is_licensed: bool, step: Step, kept: Collection[str] = ()
+) -> Dataset:
+    """Tables from readings. `kept` names tables that need not be made because a release holds them already.
+
+    Raises StructureError where a table holds fewer rows than is plausible, BrokenCheckError where a table of ours is wrong.
+    """
+    closed = _closed_files(inputs, readings)
+    left_out: dict[str, list[LeftOut]] = {}
+    made = _with_derived(tables_of(readings), readings, inputs)
+    opened = Frames({name: _finished(name, made, left_out, closed=closed, is_licensed=is_licensed) for name in made})
+    _check_envelopes(opened, kept)
+    if not set(CUBE_TABLES) <= set(kept):
+        cube = step("resolve the cube", resolve_cube, opened)
+        opened = opened.with_loaders({name: _given(_sorted(rows, name)) for name, rows in cube.items()})
+    unread = [*inputs.ignored, *(name for reading in readings.values() for name in reading.unread)]
+    return Dataset(opened, table_keys(readings, is_licensed=is_licensed), left_out, sorted(unread))
+
+
+def resolve_cube(tables: Tables) -> dict[str, pl.DataFrame]:
+    """The tables of the cube; its cells are judged by the cube's declaration on one code of each profile."""
+    rules = tables["modifier_rule"]
+    facts = code_facts(tables["pfs_indicator"], tables["code_section"], tables["code"])
+    profiled = profiles(facts, sorted(set(rules["predicate"])))
+    cube = resolve(profiled, rules, tables["payer"], organization_lines(tables["payer_organization"]))
+    _judge_cells(cube, profiled.code_profile)
+    sets: AnswerSets = answer_sets(cube.cells, profiled.code_profile)
+    found = contradictions(cube.disagreements, profiled.code_profile, tables["code_claim"], tables["pfs_indicator"], cube.cells)
+    return {
+        "code_profile": profiled.code_profile,
+        "profile_rule": cube.profile_rules,
+        "code_answer_set": sets.code_answer_set,
+        "answer": sets.answer,
+        "contradiction": found,
+    }
+
+
+def _judge_cells(cube: Cube, code_profile: pl.DataFrame) -> None:
+    example = code_profile.group_by("profile_id", maintain_order=True).agg(pl.col("code_system", "code", "component").first())
+    ensure(cube.cells.join(example, on="profile_id"), CodePayerModifier)
+    ensure(cube.profile_rules, ProfileRule)
+
+
+def _with_derived(tables: Frames, readings: Mapping[str, Reading], inputs: Inputs) -> Frames:
+    """Tables of sources and those about the run; `modifier` with the dates and the modifiers that publishers list."""
+    curated = _given(tables["modifier"])
+    return tables.with_loaders(
+        {
+            "modifier": lambda: complete(curated(), tables["modifier_listing"]),
+            "finding": lambda: pl.concat([findings_frame(), *(reading.findings for reading in readings.values())]),
+            "raw_file": lambda: _raw_files(readings),
+            "release": lambda: _releases(inputs, readings),
+        }
+    )
+
+
+def _finished(
+    name: str, tables: Tables, left_out: dict[str, list[LeftOut]], *, closed: Collection[str], is_licensed: bool
+) -> Callable[[], pl.DataFrame]:
+    """A table as a release holds it: fit for its build, columns and rows in order."""
+
+    def finish() -> pl.DataFrame:
+        rows = tables[name]
+        if not is_licensed:
+            opened = open_table(rows, table(name), open_licences=OPEN_LICENCES, closed_files=closed)
+            rows, left_out[name] = opened.rows, opened.left_out
+            if name == "change":
+                rows = open_changes(rows, TABLES)
+        return _sorted(rows, name)
+
+    return finish
+
+
+def _closed_files(inputs: Inputs, readings: Mapping[str, Reading]) -> set[str]:
+    """Files whose own words may not stand in an open build; those of the fee schedule always carry descriptors."""
+    closed = {file.source_file for file in inputs.files if file.licence not in OPEN_LICENCES or file.source == "cms_pfs"}
+    return closed | {part.source_file for part in every_part(readings) if part.archive_file in closed}
+
+
+def _check_envelopes(tables: Tables, kept: Collection[str]) -> None:
     """Stop before anything is derived from a table that holds fewer rows than its declaration says is plausible."""
     for source in SOURCES:
         for name in source.tables:
             expected, _ = table(name).facts().expected_rows
-            if tables[name].height < expected:
+            if expected and name not in kept and tables[name].height < expected:
                 raise StructureError(
                     f"{source.name}: table {name}",
                     expected=f"at least {expected} accepted rows",
@@ -75,74 +146,43 @@ def _check_envelopes(tables: Tables) -> None:
                 )
 
 
-def read_source(source: Source, files: Sequence[InputFile], tables: Tables) -> tuple[list[RawText], Built]:
-    """Texts of a source's files and what its build makes of them."""
-    own = [file for file in files if file.source == source.name]
-    has_cp1252 = "cp1252" in source.encodings
-    texts = [
-        decode(read_bytes(file), source_file=file.source_file, allow_cp1252=has_cp1252, may_be_blank=source.may_be_blank)
-        for file in own
-    ]
-    given = [SourceFile(text, file.origin.period, file.licence) for text, file in zip(texts, own, strict=True)]
-    return texts, source.build(given, tables)
-
-
-def resolve_cube(tables: Tables) -> tuple[pl.DataFrame, Cube, pl.DataFrame]:
-    """The tables `code_profile` and `contradiction` and the cube over profiles, which is judged by its declaration here."""
-    rules = tables["modifier_rule"]
-    profiled = profiles(code_facts(tables["pfs_indicator"], tables["code_section"]), sorted(set(rules["predicate"])))
-    cube = resolve(profiled, rules, tables["payer"], organization_lines(tables["payer_organization"]))
-    example = profiled.code_profile.group_by("profile_id", maintain_order=True).agg(
-        pl.col("code_system", "code", "component").first()
-    )
-    ensure(cube.cells.join(example, on="profile_id"), CodePayerModifier)
-    ensure(cube.profile_rules, ProfileRule)
-    found = contradictions(cube.disagreements, profiled.code_profile, tables["code_claim"], tables["pfs_indicator"], cube.cells)
-    return profiled.code_profile, cube, found
-
-
-def _raw_files(files: Iterable[InputFile], counts: Iterable[FileCount], encodings: dict[str, str]) -> pl.DataFrame:
-    counted = {count.source_file: count for count in counts}
-    rows = [
-        {
-            "source_file": file.source_file,
-            "source": file.source,
-            "release_id": file.origin.release_id,
-            "sha256": file.sha256,
-            "size_bytes": file.size_bytes,
-            "origin": "local" if file.is_local else file.origin.kind,
-            "encoding": encodings[file.source_file],
-            **counted[file.source_file]._asdict(),
-        }
-        for file in files
-    ]
+def _raw_files(readings: Mapping[str, Reading]) -> pl.DataFrame:
+    counts = {count.source_file: count for reading in readings.values() for count in reading.counts}
+    uncounted = [part.source_file for part in every_part(readings) if part.source_file not in counts]
+    if uncounted:
+        raise BrokenCheckError(f"Read, but its rows were not counted: {', '.join(uncounted)}")
+    rows = [{**counts[part.source_file]._asdict(), **part._asdict()} for part in every_part(readings)]
     return ensure(pl.DataFrame(rows, schema=RawFile.polars_schema(), orient="row"), RawFile)
 
 
-def _releases(files: Iterable[InputFile], statements: Iterable[Statement]) -> pl.DataFrame:
-    stated = {statement.source_file: statement for statement in statements}
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for file in files:
-        said, key = stated.get(file.source_file), (file.source, file.origin.release_id)
-        rows[key] = _release_row(file.origin, said, rows.get(key, {}))
-    return ensure(pl.DataFrame(list(rows.values()), schema=Release.polars_schema(), orient="row"), Release)
+def _releases(inputs: Inputs, readings: Mapping[str, Reading]) -> pl.DataFrame:
+    parts = {part.source_file: part for part in every_part(readings)}
+    said = [statement for reading in readings.values() for statement in reading.statements]
+    stated = {(parts[each.source_file].source, parts[each.source_file].release_id): each for each in said}
+    origins = {(file.source, file.origin.release_id): file.origin for file in inputs.files}
+    rows = [_release_row(origin, stated.get(key)) for key, origin in origins.items()]
+    return ensure(pl.DataFrame(rows, schema=Release.polars_schema(), orient="row"), Release)
 
 
-def _release_row(origin: Origin, said: Statement | None, before: dict[str, Any]) -> dict[str, Any]:
+def _release_row(origin: Origin, said: Statement | None) -> dict[str, Any]:
     return {
         "source": origin.source,
         "release_id": origin.release_id,
         "publisher": origin.publisher,
         "title": origin.title,
-        "published_date": origin.published or (said.released if said else before.get("published_date")),
+        "published_date": origin.published or (said.released if said else None),
         "valid_from": origin.period.valid_from if origin.period else None,
         "valid_to": origin.period.valid_to if origin.period else None,
         "licence": origin.licence,
         "url": origin.url,
-        "notice": said.notice if said else before.get("notice"),
+        "notice": said.notice if said else None,
     }
 
 
+def _given(rows: pl.DataFrame) -> Callable[[], pl.DataFrame]:
+    return lambda: rows
+
+
 def _sorted(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    model = {declared.table_name(): declared for declared in TABLES}[name]
+    model = table(name)
     return rows.select(model.column_names()).sort(model.facts().key, nulls_last=False)

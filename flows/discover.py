@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,6 +47,11 @@ class InputFile(NamedTuple):
     size_bytes: int
     is_local: bool
     """Not named by an origin.json."""
+
+    @property
+    def is_archive(self) -> bool:
+        """A zip archive whose members are read."""
+        return self.path.suffix.lower() == ".zip"
 
     @property
     def licence(self) -> str:
@@ -99,8 +103,13 @@ def _files(raw: Path, source: Source) -> Iterator[InputFile]:
     for place in _release_folders(folder) if source.has_releases else [folder]:
         origin = _origin(place, source, raw=raw)
         for path in sorted(place.iterdir()) if place.is_dir() else []:
-            if path.is_file() and any(fnmatchcase(path.name, pattern) for pattern in source.files):
+            if path.is_file() and _is_of(path, source):
                 yield _input(path, source, origin, raw=raw)
+
+
+def _is_of(path: Path, source: Source) -> bool:
+    patterns = (*source.files, "*.zip") if source.has_releases else source.files
+    return any(fnmatchcase(path.name.lower(), pattern.lower()) for pattern in patterns)
 
 
 def _release_folders(folder: Path) -> list[Path]:
@@ -131,7 +140,7 @@ def _origin(place: Path, source: Source, *, raw: Path) -> Origin:
     release_id = place.name if source.has_releases else "current"
     path = place / "origin.json"
     if not path.is_file():
-        period = _period_of_folder(release_id) if source.has_releases else None
+        period = source.period_of(release_id) if source.has_releases else None
         return Origin(source.name, release_id, "local", "local", "Local files without origin.json", "local", period=period)
     try:
         return _stated_origin(json.loads(path.read_text(encoding="utf-8")), source, release_id)
@@ -169,22 +178,17 @@ def _stated_period(stated: dict[str, Any], release_id: str) -> Period:
     first, last = date.fromisoformat(stated["valid_from"]), date.fromisoformat(stated["valid_to"])
     if not BEGINNING <= first <= last:
         raise ValueError(f"valid_from {first} and valid_to {last} are no period")
-    return Period(release_id, first, last)
-
-
-def _period_of_folder(release_id: str) -> Period | None:
-    """Quarter that starts in the month a release folder is named after."""
-    named = re.match(r"^(\d{4})-(0[1-9]|1[0-2])$", release_id)
-    if not named:
-        return None
-    first = date(int(named[1]), int(named[2]), 1)
-    after = date(first.year + (first.month + 2) // 12, (first.month + 2) % 12 + 1, 1)
-    return Period(release_id, first, after - timedelta(days=1))
+    return Period(release_id, first, last, date.fromisoformat(stated["published"]))
 
 
 def _check_complete(source: Source, found: Iterable[InputFile], *, raw: Path) -> None:
     names = [file.path.name for file in found]
-    missing = [pattern for pattern in source.required if not any(fnmatchcase(name, pattern) for name in names)]
+    has_archive = any(file.is_archive for file in found)
+    missing = [
+        pattern
+        for pattern in source.required
+        if not has_archive and not any(fnmatchcase(name.lower(), pattern.lower()) for name in names)
+    ]
     if missing:
         where = f"{source.name}/<release>/" if source.has_releases else f"{source.name}/"
         raise StructureError(

@@ -2,23 +2,27 @@
 
 import hashlib
 import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
+from flows.export_cube import write_cube_csv, write_cube_parquet
 from flows.load import ROW_GROUP_ROWS, configure
+from flows.tables import csv_cell, metadata
 from schemas import TABLES
-from schemas.base import Column, Table
-from schemas.derive.ddl import described, quoted, sql_type
+from schemas.base import Table
+from schemas.derive.ddl import quoted
 from schemas.derive.documents import dictionary, package, resource
 
 LICENCES = {
     "CC0-1.0": "CC0 1.0 for the curated facts and everything derived from them",
     "US-GOV": "Works of the United States Government, not protected by copyright",
 }
-_FORMULA_STARTS = "['=', '+', '-', '@', chr(9), chr(10), chr(13), '＝', '＋', '－', '＠']"  # noqa: RUF001 - full-width signs start formulas too
 
 
 class ExportedFile(NamedTuple):
@@ -33,19 +37,29 @@ class ExportedFile(NamedTuple):
     sha256: str
 
 
-def export(database: Path, folder: Path, *, release: str, threads: int) -> list[ExportedFile]:
+class Before(NamedTuple):
+    """A release made before, from which files of tables that did not change are taken."""
+
+    folder: Path
+    files: tuple[ExportedFile, ...]
+    tables: frozenset[str]
+    """Tables whose rows are the same."""
+
+
+def export(database: Path, folder: Path, *, release: str, threads: int, before: Before | None = None) -> list[ExportedFile]:
     """Every table as Parquet and CSV, with datapackage.json and DICTIONARY.md. Raises duckdb.Error or OSError.
 
     Two files are written at a time, because writing CSV keeps one processor busy and no more.
     """
     (folder / "parquet").mkdir()
     (folder / "csv").mkdir()
+    taken = [_taken(file, before.folder, folder) for file in before.files if file.table in before.tables] if before else []
+    missing = [model for model in TABLES if model.table_name() not in {file.table for file in taken}]
     with duckdb.connect(str(database), read_only=True) as connection, ThreadPoolExecutor(max_workers=2) as workers:
         configure(connection, threads=threads, temporary=folder / "spill")
-        largest_first = sorted(TABLES, key=lambda model: -model.facts().expected_rows[1])
-        jobs = [(write, model) for model in largest_first for write in (_write_csv, _write_parquet)]
+        jobs = [(write, model) for model in _largest_first(missing) for write in (_write_csv, _write_parquet)]
         written = list(workers.map(lambda job: job[0](connection.cursor(), job[1], folder), jobs))
-    files = sorted(written, key=lambda file: file.path)
+    files = sorted([*taken, *written], key=lambda file: file.path)
     sheets = [
         (model, file) for model in TABLES for file in files if file.table == model.table_name() and file.path.endswith(".csv")
     ]
@@ -66,53 +80,60 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def csv_cell(column: Column) -> str:
-    """A column as it stands in CSV: text that a spreadsheet would run as a formula gets an apostrophe in front.
+def _largest_first(models: Collection[type[Table]]) -> list[type[Table]]:
+    return sorted(models, key=lambda model: -model.facts().expected_rows[1])
 
-    Codes, dates and words of a fixed vocabulary cannot start that way, so only free columns are guarded.
-    """
-    if sql_type(column.dtype) != "VARCHAR" or column.values or column.pattern:
-        return column.name
-    name, guarded = column.name, f"list_contains({_FORMULA_STARTS}, left({column.name}, 1))"
-    return f"CASE WHEN {guarded} THEN '''' || {name} ELSE {name} END AS {name}"
+
+def _taken(file: ExportedFile, old: Path, new: Path) -> ExportedFile:
+    """A file of the release before, by a second name for the same bytes or, across file systems, a copy."""
+    source, target = old / file.path, new / file.path
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    return file
 
 
 def _write_parquet(connection: duckdb.DuckDBPyConnection, model: type[Table], folder: Path) -> ExportedFile:
     path = folder / "parquet" / f"{model.table_name()}.parquet"
-    connection.execute(
+    entries = ", ".join(f"{key}: {quoted(value)}" for key, value in metadata(model).items())
+    copy = (
         f"COPY {model.table_name()} TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, "
-        f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {_metadata(model)})"
+        f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}, KV_METADATA {{{entries}}})"
     )
-    return _described(connection, path, model, folder=folder)
+    return _written(connection, model, path, folder=folder, by=write_cube_parquet if model.facts().is_view else _copied(copy))
 
 
 def _write_csv(connection: duckdb.DuckDBPyConnection, model: type[Table], folder: Path) -> ExportedFile:
     path = folder / "csv" / f"{model.table_name()}.csv"
     cells = ", ".join(csv_cell(column) for column in model.columns())
-    connection.execute(f"COPY (SELECT {cells} FROM {model.table_name()}) TO {quoted(str(path))} (FORMAT csv, HEADER true)")
-    return _described(connection, path, model, folder=folder)
+    copy = f"COPY (SELECT {cells} FROM {model.table_name()}) TO {quoted(str(path))} (FORMAT csv, HEADER true)"
+    return _written(connection, model, path, folder=folder, by=write_cube_csv if model.facts().is_view else _copied(copy))
 
 
-def _described(connection: duckdb.DuckDBPyConnection, path: Path, model: type[Table], *, folder: Path) -> ExportedFile:
-    (rows,) = connection.execute(f"SELECT count(*) FROM {model.table_name()}").fetchall()[0]
+def _copied(statement: str) -> Callable[[duckdb.DuckDBPyConnection, Path], int]:
+    def copy(connection: duckdb.DuckDBPyConnection, _path: Path) -> int:
+        rows: Sequence[tuple[int]] = connection.execute(statement).fetchall()
+        return int(rows[0][0])
+
+    return copy
+
+
+def _written(
+    connection: duckdb.DuckDBPyConnection,
+    model: type[Table],
+    path: Path,
+    *,
+    folder: Path,
+    by: Callable[[duckdb.DuckDBPyConnection, Path], int],
+) -> ExportedFile:
+    rows = by(connection, path)
     connection.close()
     return ExportedFile(
         path=path.relative_to(folder).as_posix(),
         table=model.table_name(),
-        rows=int(rows),
+        rows=rows,
         columns=len(model.columns()),
         size_bytes=path.stat().st_size,
         sha256=sha256_of(path),
     )
-
-
-def _metadata(model: type[Table]) -> str:
-    facts = model.facts()
-    columns = {column.name: described(column) for column in model.columns()}
-    entries = {
-        "description": f"{model.summary()} One row per {facts.row}.",
-        "key": ", ".join(facts.key),
-        "licence": facts.licence,
-        "columns": json.dumps(columns, ensure_ascii=False),
-    }
-    return "{" + ", ".join(f"{key}: {quoted(value)}" for key, value in entries.items()) + "}"

@@ -1,5 +1,7 @@
-"""The DuckDB file: tables from their declarations, rows sorted by key, keys as a second judge, macros and comments."""
+"""The DuckDB file: tables from their declarations, rows sorted by key, keys as a second judge, views, macros and comments."""
 
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import duckdb
@@ -7,39 +9,40 @@ import polars as pl
 import pyarrow as pa
 
 from flows.dataset import Dataset
-from schemas import TABLES, CodePayerModifier
+from schemas import TABLES
 from schemas.base import Table
 from schemas.derive.ddl import add_key, comments, create_table, quoted
-from transforms.errors import BrokenCheckError
-from transforms.rules import written_out
 
 STORAGE_VERSION = "v1.5.0"
 """Storage format of the published file: clients of that version and newer read it."""
-_MACROS = Path(__file__).parent / "sql" / "macros.sql"
-_CUBE = CodePayerModifier.table_name()
+_SQL = Path(__file__).parent / "sql"
+SCRIPTS = ("cube.sql", "macros.sql", "ncci.sql")
+"""Views and macros, in the order in which they are made; a later one may use an earlier one."""
 _MEMORY_LIMIT = "1000MB"
-_CHUNK_ROWS = 1_200_000
-"""Smaller pieces leave the second processor idle, larger ones cost memory: these took two thirds of the time of 600,000."""
 ROW_GROUP_ROWS = 122_880
 """Rows of a row group, in the database and in Parquet; fixed, so that bytes do not depend on threads."""
+_UNKEYED_ROWS = 1_000_000
+"""From here on the key is judged by a query: an index over millions of texts would double the file and the memory."""
 
 
-def load(dataset: Dataset, path: Path, *, threads: int) -> dict[str, int]:
-    """A new database file at `path` with every table; rows by table. Raises duckdb.Error where a declaration is broken."""
+def load(dataset: Dataset, path: Path, *, threads: int, before: Path | None = None, kept: Collection[str] = ()) -> dict[str, int]:
+    """A new database file at `path` with every table; rows by table. Raises duckdb.Error where a declaration is broken.
+
+    `before` is the database of another release, whose tables `kept` are taken as they are.
+    """
+    if before is not None:
+        shutil.copyfile(before, path)
     with duckdb.connect() as connection:
         configure(connection, threads=threads, temporary=path.parent / "spill")
         connection.execute(f"ATTACH {quoted(str(path))} AS release (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE release")
         for model in TABLES:
-            connection.execute(create_table(model))
-            if model is CodePayerModifier:
-                _insert_cube(connection, dataset)
-            else:
-                _append(connection, model, dataset.tables[model.table_name()])
-                connection.execute(add_key(model))
-            for comment in comments(model):
-                connection.execute(comment)
-        connection.execute(_MACROS.read_text(encoding="utf-8"))
+            if not model.facts().is_view and model.table_name() not in kept:
+                _replace(connection, model, dataset)
+        for script in SCRIPTS:
+            connection.execute((_SQL / script).read_text(encoding="utf-8"))
+        for comment in (comment for model in TABLES for comment in comments(model)):
+            connection.execute(comment)
         rows = {model.table_name(): _count(connection, model) for model in TABLES}
         connection.execute("USE memory")
         connection.execute("DETACH release")
@@ -57,19 +60,16 @@ def configure(connection: duckdb.DuckDBPyConnection, *, threads: int, temporary:
         connection.execute(f"SET temp_directory = {quoted(str(temporary))}")
 
 
-def _insert_cube(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Cells of profiles written out for every code, piece by piece, so that memory stays bounded.
-
-    An index over nine texts and millions of rows would double the file, so the key is judged on the cells beforehand.
-    """
-    key = ", ".join(("profile_id", *CodePayerModifier.facts().key[3:]))
-    connection.register("cells", dataset.cells.to_arrow())
-    duplicates = connection.execute(f"SELECT {key} FROM cells GROUP BY ALL HAVING count(*) > 1").fetchall()
-    connection.unregister("cells")
-    if duplicates:
-        raise BrokenCheckError(f"{_CUBE}: {len(duplicates)} keys occur twice, the first is {duplicates[0]}")
-    for rows in written_out(dataset.cells, dataset.tables["code_profile"], chunk_rows=_CHUNK_ROWS):
-        _append(connection, CodePayerModifier, rows)
+def _replace(connection: duckdb.DuckDBPyConnection, model: type[Table], dataset: Dataset) -> None:
+    """A table with its rows and its key; its frame is forgotten afterwards, so that large tables do not pile up in memory."""
+    name = model.table_name()
+    rows = dataset.tables[name]
+    connection.execute(f"DROP TABLE IF EXISTS {name}")
+    connection.execute(create_table(model))
+    _append(connection, model, rows)
+    if rows.height < _UNKEYED_ROWS:
+        connection.execute(add_key(model))
+    dataset.tables.drop(name)
 
 
 def _append(connection: duckdb.DuckDBPyConnection, model: type[Table], rows: pl.DataFrame) -> None:

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import duckdb
 import polars as pl
 
+from flows.cache import CACHE, keep_only
 from flows.database_name import DATABASE
-from flows.dataset import Dataset, build_dataset
-from flows.discover import discover
+from flows.dataset import TOLD_ANEW, Dataset, build_dataset, table_keys
+from flows.discover import Inputs, discover
 from flows.export import export
 from flows.load import load
 from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
+from flows.reading import read_sources
+from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
 
@@ -55,13 +58,29 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
         release = release_name(inputs, build=settings.build)
         if not settings.is_forced and is_published(settings.output, release):
             return Outcome(release, {}, {}, time.monotonic() - began)
-        dataset: Dataset = build_dataset(inputs, is_licensed=settings.is_licensed, step=step)
-        with building(settings.output, release) as folder:
-            rows = step("load the database", _on_disk, load, dataset, folder / DATABASE, threads=settings.threads)
-            files = step("export", _on_disk, export, folder / DATABASE, folder, release=release, threads=settings.threads)
-            described = manifest(settings, inputs, dataset, files, release=release)
-            step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
+        rows, described = _new_release(settings, inputs, release, step=step)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
+
+
+def _new_release(settings: Settings, inputs: Inputs, release: str, *, step: Step) -> tuple[dict[str, int], dict[str, Any]]:
+    """Build and publish; rows by table and the manifest. Sources and tables that did not change are taken over."""
+    cache = settings.output / CACHE
+    readings = read_sources(inputs.files, cache=cache, step=step)
+    keys = table_keys(readings, is_licensed=settings.is_licensed)
+    found = None if settings.is_forced else reusable(settings.output, keys)
+    kept = found.before.tables - TOLD_ANEW if found else frozenset[str]()
+    before = found.before._replace(tables=kept) if found else None
+    dataset: Dataset = build_dataset(inputs, readings, is_licensed=settings.is_licensed, step=step, kept=kept)
+    with building(settings.output, release) as folder:
+        database = folder / DATABASE
+        loaded = {"before": found.database if found else None, "kept": kept}
+        rows = step("load the database", _on_disk, load, dataset, database, threads=settings.threads, **loaded)
+        files = step("export", _on_disk, export, database, folder, release=release, threads=settings.threads, before=before)
+        described = manifest(settings, inputs, dataset, files, found.manifest if found else {}, release=release)
+        step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
+    _on_disk(remember, settings.output, release, keys)
+    keep_only(cache, (reading.key for reading in readings.values()))
+    return rows, described
 
 
 def unchanged(settings: Settings) -> str | None:

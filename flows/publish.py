@@ -108,10 +108,17 @@ def building(output: Path, release: str) -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def manifest(settings: Settings, inputs: Inputs, dataset: Dataset, files: list[ExportedFile], *, release: str) -> dict[str, Any]:
-    """What the release holds, from what, and what was left out. The database file is hashed apart: its bytes differ by run."""
+def manifest(
+    settings: Settings, inputs: Inputs, dataset: Dataset, files: list[ExportedFile], before: dict[str, Any], *, release: str
+) -> dict[str, Any]:
+    """What the release holds, from what, and what was left out. The database file is hashed apart: its bytes differ by run.
+
+    `before` is the manifest of the release from which tables were taken over, with what was left out of them.
+    """
     finding = dataset.tables["finding"]
     counted = dataset.tables["raw_file"].group_by("source").agg(pl.col("^rows_.*$").sum()).sort("source")
+    taken_over = [entry for entry in before.get("left_out", []) if entry["table"] not in dataset.left_out]
+    left_out = [entry._asdict() for entries in dataset.left_out.values() for entry in entries]
     return {
         "release": release,
         "build": settings.build,
@@ -132,8 +139,8 @@ def manifest(settings: Settings, inputs: Inputs, dataset: Dataset, files: list[E
         "rows": {row.pop("source"): row for row in counted.to_dicts()},
         "findings": dict(finding.group_by("severity").len().sort("severity").iter_rows()),
         "files": [file._asdict() for file in files],
-        "left_out": [{"table": table, "reason": reason, "rows": rows} for table, reason, rows in dataset.left_out],
-        "not_read": list(inputs.ignored),
+        "left_out": sorted([*taken_over, *left_out], key=lambda entry: (entry["table"], entry["reason"])),
+        "not_read": dataset.unread,
         "taken_from_the_project": list(inputs.shipped),
     }
 

@@ -3,9 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from transforms import cms_pfs, code_pages, code_sections, modifiers, payer_rules, payers
+from transforms import (
+    cms_hcpcs,
+    cms_icd10cm,
+    cms_ncci,
+    cms_pfs,
+    cms_pos,
+    code_pages,
+    code_sections,
+    modifiers,
+    nucc,
+    payer_rules,
+    payers,
+)
 from transforms.history import Combine
-from transforms.periods import PeriodOf, quarter
+from transforms.periods import PeriodOf, day, fiscal_year, half_year, quarter
 from transforms.sources import Built, SourceFile, Tables
 
 
@@ -43,8 +55,38 @@ _PAYERS = ("payer.csv", "payer_organization.csv", "payer_alias.csv")
 _PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_alias")
 _MODIFIERS = ("modifier.csv", "modifier_group.csv")
 _RULES = ("aetna.csv", "bcbs.csv", "cigna.csv", "medicare.csv", "uhc.csv")
-_PFS = ("PPRRVU*.csv", "ANES*.csv", "GPCI*.csv")
-_PFS_TABLES = ("pfs_indicator", "conversion_factor", "gpci", "anesthesia_locality", "code_listing", "code_description")
+_PFS = (
+    "PPRRVU*.csv",
+    "ANES*.csv",
+    "GPCI*.csv",
+    "OPPSCAP*.csv",
+    "*LOCCO*.csv",
+    "ANES*.xlsx",
+    "*LOCCO*.xlsx",
+    "PPRRVU*.txt",
+    "GPCI*.txt",
+    "OPPSCAP*.txt",
+    "PPRRVU*.xlsx",
+    "GPCI*.xlsx",
+    "OPPSCAP*.xlsx",
+    "ANES*.txt",
+)
+_PFS_TABLES = (
+    "pfs_indicator",
+    "conversion_factor",
+    "gpci",
+    "anesthesia_locality",
+    "opps_cap",
+    "locality_county",
+    "code_listing",
+    "code_description",
+)
+_NCCI = (
+    "ccipra*.txt", "ccioph*.txt", "ccipra*.xlsx", "ccioph*.xlsx", "*MUE*.csv", "*MUE*.xlsx", "AOC*MCR*.xlsx", "AOC*MCR*.csv",
+)  # fmt: skip
+_HCPCS = ("*ANWEB*.txt", "*ANWEB*.xlsx", "*ANWEB*.csv")
+_HCPCS_TABLES = ("hcpcs_code", "modifier_listing", "code_listing", "code_description")
+_ICD10CM = ("icd10cm?order?*.txt", "icd10cm?codes?*.txt")
 _PAGE_TABLES = ("code_page", "code_description", "code_claim", "code_relation", "code_diagnosis")
 
 SOURCES = (
@@ -53,10 +95,73 @@ SOURCES = (
     Source("modifiers", _MODIFIERS, _MODIFIERS, _UTF8, ("modifier", "modifier_group"), modifiers.build, needs=("payers",)),
     Source("payer_rules", ("*.csv",), _RULES, _UTF8, ("modifier_rule",), payer_rules.build, needs=("payers", "modifiers")),
     Source(
-        "cms_pfs", _PFS, ("PPRRVU*",), _CMS, _PFS_TABLES, cms_pfs.build, needs=("code_sections",), has_releases=True,
+        "cms_pfs",
+        _PFS,
+        ("PPRRVU*",),
+        _CMS,
+        _PFS_TABLES,
+        cms_pfs.build,
+        needs=("code_sections",),
+        has_releases=True,
         combine=cms_pfs.combine,
     ),
     Source(
-        "code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build, needs=("payers", "cms_pfs"), may_be_blank=True
+        "cms_ncci",
+        _NCCI,
+        (),
+        _CMS,
+        ("ncci_ptp", "ncci_mue", "ncci_addon"),
+        cms_ncci.build,
+        has_releases=True,
+        combine=cms_ncci.combine,
     ),
+    Source(
+        "cms_hcpcs",
+        _HCPCS,
+        (),
+        _CMS,
+        _HCPCS_TABLES,
+        cms_hcpcs.build,
+        needs=("code_sections",),
+        has_releases=True,
+        combine=cms_hcpcs.combine,
+    ),
+    Source(
+        "cms_icd10cm",
+        _ICD10CM,
+        (),
+        _UTF8,
+        ("diagnosis",),
+        cms_icd10cm.build,
+        has_releases=True,
+        period_of=fiscal_year,
+        combine=cms_icd10cm.combine,
+    ),
+    Source(
+        "nucc",
+        ("nucc_taxonomy_*.csv",),
+        (),
+        _UTF8,
+        ("taxonomy",),
+        nucc.build,
+        has_releases=True,
+        period_of=half_year,
+        combine=nucc.combine,
+    ),
+    Source(
+        "cms_pos",
+        ("*.xml", "*.csv"),
+        (),
+        _UTF8,
+        ("place_of_service",),
+        cms_pos.build,
+        has_releases=True,
+        period_of=day,
+        combine=cms_pos.combine,
+    ),
+    Source("code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build, needs=("payers", "cms_pfs", "cms_hcpcs"), may_be_blank=True),
 )
+
+CUBE_SOURCES = ("code_sections", "payers", "modifiers", "payer_rules", "cms_pfs", "cms_hcpcs", "code_pages")
+"""Sources whose facts the cube and what is made with it are resolved from."""
+CUBE_TABLES = ("code_profile", "profile_rule", "code_answer_set", "answer", "code_payer_modifier", "contradiction")

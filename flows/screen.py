@@ -142,6 +142,5 @@ def show_staleness(screen: Screen, answer: Row) -> None:
     """Say where a question lies after the newest fee schedule."""
     if answer["is_stale"]:
         screen.say_answer(
-            f"Answered from fee schedule release {answer['newest_release']}, "
-            f"whose last day is {answer['newest_release_last_day']}."
+            f"Answered from fee schedule release {answer['release_used']}, whose last day is {answer['release_last_day']}."
         )

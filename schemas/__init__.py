@@ -1,10 +1,15 @@
 """What is true: every table of the dataset, declared once. Everything written about a table is derived from here."""
 
 from schemas.base import Table
-from schemas.cms_pfs import AnesthesiaLocality, ConversionFactor, Gpci, PfsIndicator
+from schemas.cms_hcpcs import HcpcsCode
+from schemas.cms_icd10cm import Diagnosis
+from schemas.cms_ncci import NcciAddon, NcciMue, NcciPtp
+from schemas.cms_pfs import AnesthesiaLocality, ConversionFactor, Gpci, LocalityCounty, OppsCap, PfsIndicator
+from schemas.cms_pos import PlaceOfService
 from schemas.code import Code, CodeClaim, CodeDescription, CodeDiagnosis, CodeListing, CodePage, CodeRelation, CodeSection
-from schemas.cube import CodePayerModifier, CodeProfile, Contradiction, ProfileRule
-from schemas.modifier import Modifier, ModifierGroup
+from schemas.cube import Answer, CodeAnswerSet, CodePayerModifier, CodeProfile, Contradiction, ProfileRule
+from schemas.modifier import Modifier, ModifierGroup, ModifierListing
+from schemas.nucc import Taxonomy
 from schemas.payer import OrganizationAncestor, Payer, PayerAlias, PayerOrganization
 from schemas.pipeline import Change, Finding, RawFile, Release
 from schemas.rule import ModifierRule
@@ -21,19 +26,31 @@ TABLES: tuple[type[Table], ...] = (
     CodeClaim,
     CodeRelation,
     CodeDiagnosis,
+    Diagnosis,
+    Taxonomy,
+    PlaceOfService,
     Payer,
     PayerOrganization,
     OrganizationAncestor,
     PayerAlias,
     Modifier,
     ModifierGroup,
+    ModifierListing,
     PfsIndicator,
     ConversionFactor,
     Gpci,
     AnesthesiaLocality,
+    OppsCap,
+    LocalityCounty,
+    HcpcsCode,
+    NcciPtp,
+    NcciMue,
+    NcciAddon,
     ModifierRule,
     CodeProfile,
     ProfileRule,
+    CodeAnswerSet,
+    Answer,
     CodePayerModifier,
     Contradiction,
     Change,

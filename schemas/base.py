@@ -30,6 +30,8 @@ class TableFacts(NamedTuple):
     """Licence of the rows in an open build."""
     expected_rows: tuple[int, int]
     """Fewest and most rows of a plausible release."""
+    is_view: bool = False
+    """In the database it is a view over other tables; exports hold its rows like those of any table."""
 
 
 def column(

@@ -9,6 +9,9 @@ from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, COMPONENTS
 
 _ATTACHMENT = "RVU record layout, attachment A"
 _WHOLE = 100
+_APM_STATUS = "For clinicians with this status in an advanced payment model; `any` before 2026."
+APM_STATUSES = ("any", "non_qualifying", "qualifying")
+STATUS_CODES = tuple("ABCDEFGHIJMNPRTX")
 PAID_BY_RVU = ("A", "R", "T")
 """Status codes whose relative values Medicare pays by (record layout, STATUS CODE)."""
 
@@ -23,7 +26,7 @@ class PfsIndicator(Table):
     valid_from: pl.Date = column("First service date of the release's period.")
     valid_to: pl.Date = column("Last service date of the release's period.")
     known_from: pl.Date = column(KNOWN_FROM, nullable=True)
-    status_code: str = column(f"STATUS CODE ({_ATTACHMENT}).", values=tuple("ABCDEFGHIJMNPRTX"))
+    status_code: str = column(f"STATUS CODE ({_ATTACHMENT}).", values=STATUS_CODES)
     is_not_used_for_payment: bool = column("The file's '+': relative values are shown but Medicare does not pay by them.")
     work_rvu: pl.Decimal(9, 2) = column("Work.", unit="RVU", at_least=0)
     nonfacility_pe_rvu: pl.Decimal(9, 2) = column("Practice expense outside facilities.", unit="RVU", at_least=0)
@@ -45,8 +48,15 @@ class PfsIndicator(Table):
     assistant_code: str = column("ASST SURG, modifiers 80, 81, 82, AS.", values=tuple("0129"))
     co_surgeon_code: str = column("CO-SURG, modifier 62.", values=tuple("0129"))
     team_surgeon_code: str = column("TEAM SURG, modifier 66.", values=tuple("0129"))
+    pricing_code: str = column(
+        "PRIC IND; empty before 2026, when the file had no such column.", nullable=True, pattern=r"^[0-9A-Z]$"
+    )
     endoscopic_base_code: str = column("ENDO BASE: base of the endoscopy family.", nullable=True, pattern=CODE_PATTERN)
-    conversion_factor_usd: pl.Decimal(9, 4) = column("CONV FACTOR as printed on the row.", unit="USD per RVU", at_least=0)
+    conversion_factor_usd: pl.Decimal(9, 4) = column(
+        "CONV FACTOR as printed on the row; where a release has two files, that of the file for clinicians who do not qualify.",
+        unit="USD per RVU",
+        at_least=0,
+    )
     supervision_code: str = column("PHYSICIAN SUPERVISION OF DIAGNOSTIC PROCEDURES.", pattern=r"^[0-9][0-9A]$")
     calculation_flag: str = column("CALCULATION FLAG.", pattern=r"^[0-9]$")
     imaging_family_code: str = column("DIAGNOSTIC IMAGING FAMILY INDICATOR.", pattern=r"^[0-9]{2}$")
@@ -76,12 +86,6 @@ class PfsIndicator(Table):
         family = pl.col("endoscopic_base_code").is_not_null()
         return data.lazyframe.select((pl.col("multiple_procedure_code") == "3") == family)
 
-    @pa.dataframe_check(
-        name="imaging_family_with_multiple_4", description="MULT PROC 4 stands exactly where the imaging family is 88."
-    )
-    def _imaging(cls, data: PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select((pl.col("multiple_procedure_code") == "4") == (pl.col("imaging_family_code") == "88"))
-
     @pa.dataframe_check(name="phases_sum", description="PRE, INTRA and POST shares add up to 0 or 100 percent.")
     def _phases(cls, data: PolarsData) -> pl.LazyFrame:
         phases = ("preoperative_percent", "intraoperative_percent", "postoperative_percent")
@@ -98,16 +102,17 @@ class PfsIndicator(Table):
 
 
 class ConversionFactor(Table):
-    """Dollars per relative value unit, by period: the fee schedule's own factor and the national anesthesia factor."""
+    """Dollars per relative value unit, by period: the fee schedule's own factor and the national anesthesia factor.
+
+    A factor that no file of a release states has no row.
+    """
 
     factor_kind: str = column("What is multiplied by it.", values=("anesthesia", "physician_fee_schedule"))
-    apm_status: str = column(
-        "Qualifying status in an advanced payment model; `any` before 2026.", values=("any", "non_qualifying", "qualifying")
-    )
+    apm_status: str = column(_APM_STATUS, values=APM_STATUSES)
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date.")
     known_from: pl.Date = column(KNOWN_FROM, nullable=True)
-    conversion_factor_usd: pl.Decimal(9, 4) = column("The factor.", unit="USD per RVU or per anesthesia unit", at_least=0)
+    conversion_factor_usd: pl.Decimal(9, 6) = column("The factor.", unit="USD per RVU or per anesthesia unit", at_least=0)
     release_id: str = column("Release that states it.")
     source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
 
@@ -133,7 +138,10 @@ class Gpci(Table):
     known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     state: str = column("USPS code.", pattern=r"^[A-Z]{2}$")
     locality_name: str = column("Name without footnote marks.", free_text=True)
-    work_gpci: pl.Decimal(7, 4) = column("Index for work, floor included.", unit="ratio", at_least=0)
+    work_gpci: pl.Decimal(7, 4) = column("Index for work, floor included, as payment uses it.", unit="ratio", at_least=0)
+    work_gpci_without_floor: pl.Decimal(7, 4) = column(
+        "Index for work without the floor of 1.0; empty where the file does not show it.", nullable=True, unit="ratio", at_least=0
+    )
     pe_gpci: pl.Decimal(7, 4) = column("Index for practice expense.", unit="ratio", at_least=0)
     malpractice_gpci: pl.Decimal(7, 4) = column("Index for malpractice.", unit="ratio", at_least=0)
     release_id: str = column("Release that states it.")
@@ -157,10 +165,11 @@ class Gpci(Table):
 
 
 class AnesthesiaLocality(Table):
-    """Anesthesia conversion factors per Medicare contractor and locality."""
+    """Anesthesia conversion factors per Medicare contractor, locality and status in an advanced payment model."""
 
     contractor_code: str = column("Medicare administrative contractor, five digits.", pattern=r"^[0-9]{5}$")
     locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
+    apm_status: str = column(_APM_STATUS, values=APM_STATUSES)
     valid_from: pl.Date = column("First service date.")
     valid_to: pl.Date = column("Last service date.")
     known_from: pl.Date = column(KNOWN_FROM, nullable=True)
@@ -174,13 +183,83 @@ class AnesthesiaLocality(Table):
         """Facts about the table."""
 
         name = "anesthesia_locality"
-        unique = ["contractor_code", "locality_code", "valid_from"]
+        unique = ["contractor_code", "locality_code", "apm_status", "valid_from"]
         metadata = {
             "facts": TableFacts(
                 "Medicare facts",
-                "contractor, locality and period",
-                ("contractor_code", "locality_code", "valid_from"),
+                "contractor, locality, status and period",
+                ("contractor_code", "locality_code", "apm_status", "valid_from"),
                 "US-GOV",
                 (0, 5_000),
+            )
+        }
+
+
+class OppsCap(Table):
+    """Payment of imaging services after the cap by outpatient hospital rates, per locality (record layout RVU25D, OPPSCAP).
+
+    Where contractors price the code themselves (status C), the prices are the caps alone.
+    """
+
+    code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
+    code: str = column("The code.", pattern=CODE_PATTERN)
+    component: str = column("Row of the code: MOD blank is `global`.", values=COMPONENTS)
+    contractor_code: str = column("Medicare administrative contractor, five digits.", pattern=r"^[0-9]{5}$")
+    locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
+    valid_from: pl.Date = column("First service date.")
+    valid_to: pl.Date = column("Last service date.")
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
+    status_code: str = column(f"PROCSTAT, the STATUS CODE of the row ({_ATTACHMENT}).", values=STATUS_CODES)
+    facility_price_usd: pl.Decimal(9, 2) = column("Price in facilities.", unit="USD", at_least=0)
+    nonfacility_price_usd: pl.Decimal(9, 2) = column("Price outside facilities.", unit="USD", at_least=0)
+    release_id: str = column("Release that states it.")
+    source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
+    source_row: pl.Int64 = column("Line of the file.", at_least=1)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "opps_cap"
+        unique = ["code_system", "code", "component", "contractor_code", "locality_code", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "Medicare facts",
+                "code, component, contractor, locality and period",
+                ("code_system", "code", "component", "contractor_code", "locality_code", "valid_from"),
+                "US-GOV",
+                (0, 20_000_000),
+            )
+        }
+
+
+class LocalityCounty(Table):
+    """Which counties a Medicare locality covers, in the words of the file."""
+
+    contractor_code: str = column("Medicare administrative contractor, five digits.", pattern=r"^[0-9]{5}$")
+    locality_code: str = column("Locality, two digits.", pattern=r"^[0-9]{2}$")
+    part_number: pl.Int64 = column("Place of the row among the rows of its locality.", at_least=1)
+    valid_from: pl.Date = column("First service date.")
+    valid_to: pl.Date = column("Last service date.")
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
+    state_name: str = column("State; where the file leaves it blank, that of the rows above.", free_text=True)
+    fee_schedule_area: str = column("Name of the locality without footnote marks.", free_text=True)
+    counties: str = column("Its counties.", free_text=True)
+    has_two_contractors: bool = column("The file's `*`: two contractors serve the locality.")
+    release_id: str = column("Release that states it.")
+    source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
+    source_row: pl.Int64 = column("Line of the file.", at_least=1)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "locality_county"
+        unique = ["contractor_code", "locality_code", "part_number", "valid_from"]
+        metadata = {
+            "facts": TableFacts(
+                "Medicare facts",
+                "contractor, locality, row and period",
+                ("contractor_code", "locality_code", "part_number", "valid_from"),
+                "US-GOV",
+                (0, 50_000),
             )
         }

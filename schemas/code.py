@@ -3,7 +3,7 @@
 import polars as pl
 
 from schemas.base import KNOWN_FROM, Cited, Table, TableFacts, column
-from schemas.vocabulary import CODE_PATTERN, CODE_SYSTEMS, DIAGNOSIS_PATTERN, SECTIONS
+from schemas.vocabulary import BEGINNING, CODE_PATTERN, CODE_SYSTEMS, DIAGNOSIS_PATTERN, SECTIONS
 
 _SOURCE_FILE = "Path of the raw file below raw/."
 
@@ -76,31 +76,38 @@ class CodeSection(Cited):
 
 
 class CodeDescription(Table):
-    """Texts that describe a code. Licensed descriptors are absent from an open build."""
+    """Texts that describe a code, one row for as long as a source words it so. Licensed texts are absent from an open build."""
 
     code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
     code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
     kind: str = column("What kind of text this is.", values=("short", "long", "official", "plain_language", "overview"))
+    source: str = column("The source that words it so; of text pages, the page.")
+    valid_from: pl.Date = column(
+        f"First day of the first release that words it so; {BEGINNING} for text pages, which have no releases."
+    )
+    valid_to: pl.Date = column("Day before the first release that words it otherwise; empty is still so worded.", nullable=True)
+    known_from: pl.Date = column(KNOWN_FROM, nullable=True)
     description: str = column("The text.", free_text=True)
     copyright_holder: str = column("Who is named as owner of the text, where somebody is.", nullable=True, free_text=True)
     licence: str = column(
         "Licence of the text: AMA and ADA are restricted, third_party and local have unknown terms.",
         values=("AMA", "ADA", "CC0-1.0", "US-GOV", "third_party", "local"),
     )
+    release_id: str = column("Release that first worded it so; empty for text pages.", nullable=True)
     source_file: str = column(_SOURCE_FILE, references="raw_file.source_file")
 
     class Config:
         """Facts about the table."""
 
         name = "code_description"
-        unique = ["code_system", "code", "kind", "source_file"]
+        unique = ["code_system", "code", "kind", "source", "valid_from"]
         metadata = {
             "facts": TableFacts(
                 "codes",
-                "text about a code",
-                ("code_system", "code", "kind", "source_file"),
+                "text about a code and validity",
+                ("code_system", "code", "kind", "source", "valid_from"),
                 "as the column licence",
-                (0, 200_000),
+                (0, 1_000_000),
             )
         }
 

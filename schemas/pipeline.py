@@ -56,7 +56,7 @@ class RawFile(Table):
 class Change(Table):
     """What changed between consecutive releases of a source, cell by cell."""
 
-    table_name: str = column("The table.")
+    changed_table: str = column("The table.")
     record_key: str = column("Key of the row without its dates, parts joined by `|`.", free_text=True)
     column_name: str = column("The column; `*` for a row that came or went.")
     to_release: str = column("The later release.")
@@ -72,12 +72,12 @@ class Change(Table):
         """Facts about the table."""
 
         name = "change"
-        unique = ["table_name", "record_key", "column_name", "to_release"]
+        unique = ["changed_table", "record_key", "column_name", "to_release"]
         metadata = {
             "facts": TableFacts(
                 "pipeline",
                 "changed cell and release",
-                ("table_name", "record_key", "column_name", "to_release"),
+                ("changed_table", "record_key", "column_name", "to_release"),
                 "US-GOV",
                 (0, 100_000_000),
             )

@@ -29,7 +29,10 @@ FORBIDDEN_NAMES_IN_TRANSFORMS = {
     "today",
     "utcnow",
 }
-DERIVED_TABLES = {"code_payer_modifier", "code_profile", "contradiction", "finding", "profile_rule", "raw_file", "release"}
+DERIVED_TABLES = {
+    "answer", "change", "code", "code_answer_set", "code_payer_modifier", "code_profile", "contradiction", "finding", "profile_rule",
+    "raw_file", "release",
+}  # fmt: skip
 
 
 def modules(folder: str) -> list[Path]:

@@ -37,7 +37,7 @@ BOUNDS = Bounds()
 
 
 def members(content: bytes, *, source_file: str, patterns: Collection[str], bounds: Bounds = BOUNDS) -> Iterator[Member]:
-    """Members whose file name fits a pattern, and those of archives directly inside, in the order of the archive.
+    """Members whose file name fits a pattern, whatever its case, and those of archives inside, in the order of the archive.
 
     Every entry is judged before anything is unpacked. Raises StructureError for entries that would leave the folder, links,
     encrypted entries, archives nested deeper than one level, and archives outside the bounds.
@@ -61,16 +61,14 @@ def judged(archive: zipfile.ZipFile, *, source_file: str, bounds: Bounds = BOUND
     return entries
 
 
-def _members(
-    content: bytes, *, source_file: str, patterns: Collection[str], bounds: Bounds, is_inside: bool
-) -> Iterator[Member]:
+def _members(content: bytes, *, source_file: str, patterns: Collection[str], bounds: Bounds, is_inside: bool) -> Iterator[Member]:
     with _opened(content, source_file=source_file) as archive:
         for entry in judged(archive, source_file=source_file, bounds=bounds):
             name = PurePosixPath(entry.filename).name
             if name.lower().endswith(".zip"):
                 yield from _inside(archive, entry, source_file=source_file, patterns=patterns, bounds=bounds, is_inside=is_inside)
-            elif any(fnmatchcase(name, pattern) for pattern in patterns):
-                yield Member(entry.filename, _content(archive, entry, source_file=source_file, bounds=bounds))
+            elif any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns):
+                yield Member(entry.filename, content_of(archive, entry, source_file=source_file))
 
 
 def _inside(
@@ -85,7 +83,7 @@ def _inside(
     """Members of an archive inside the archive, one level and no deeper."""
     if is_inside:
         raise _refused(f"{source_file}/{entry.filename}", "at most one archive inside another", "a third level")
-    content = _content(archive, entry, source_file=source_file, bounds=bounds)
+    content = content_of(archive, entry, source_file=source_file)
     inner = f"{source_file}/{entry.filename}"
     for member in _members(content, source_file=inner, patterns=patterns, bounds=bounds, is_inside=True):
         yield Member(f"{entry.filename}/{member.name}", member.content)
@@ -106,15 +104,17 @@ def _judge(entry: zipfile.ZipInfo, *, source_file: str, bounds: Bounds) -> None:
         raise _refused(where, f"at most {bounds.ratio} unpacked bytes per packed byte", f"{ratio:,}")
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, source_file: str, bounds: Bounds) -> bytes:
-    """Bytes of a member, never more than the entry states, whatever the packed data would give."""
+def content_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, source_file: str) -> bytes:
+    """Bytes of a judged member: as many as the entry states and as its checksum says, whatever the packed data would give.
+
+    Raises StructureError where the member is not whole.
+    """
     try:
-        with archive.open(entry) as stream:
-            content = stream.read(min(entry.file_size, bounds.member_bytes) + 1)
+        content = archive.read(entry)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError) as error:
         raise _refused(f"{source_file}/{entry.filename}", "a whole member", str(error)) from error
     if len(content) != entry.file_size:
-        raise _refused(f"{source_file}/{entry.filename}", f"{entry.file_size:,} bytes as the archive states", "others")
+        raise _refused(f"{source_file}/{entry.filename}", f"{entry.file_size:,} bytes as the archive states", f"{len(content):,}")
     return content
 
 
@@ -126,4 +126,6 @@ def _opened(content: bytes, *, source_file: str) -> zipfile.ZipFile:
 
 
 def _refused(where: str, expected: str, found: str) -> StructureError:
-    return StructureError(where, expected=expected, found=found, advice="Nothing was unpacked; fetch the archive from its publisher.")
+    return StructureError(
+        where, expected=expected, found=found, advice="Nothing was unpacked; fetch the archive from its publisher."
+    )

@@ -4,8 +4,9 @@ from datetime import date
 
 import polars as pl
 
-from schemas import Code
+from schemas import Code, CodeDescription
 from transforms.gate import ensure
+from transforms.sources import Period
 
 _OPEN = date(9999, 12, 31)
 
@@ -65,10 +66,22 @@ def code_list(listings: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
     return ensure(placed.sort("code_system", "code", "valid_from"), Code)
 
 
-def short_descriptions(descriptors: pl.DataFrame) -> pl.DataFrame:
-    """`code_description` rows of kind `short` with the licence that goes with the owner of each descriptor."""
-    licence = copyright_holder().replace("CMS", "US-GOV")
-    return descriptors.with_columns(kind=pl.lit("short"), copyright_holder=copyright_holder(), licence=licence)
+def descriptions(descriptors: pl.DataFrame, *, kind: str, source: str, period: Period) -> pl.DataFrame:
+    """`code_description` rows of one release with the licence that goes with the owner of each descriptor.
+
+    `descriptors` are code_system, code, description and source_file.
+    """
+    described = descriptors.with_columns(
+        kind=pl.lit(kind),
+        source=pl.lit(source),
+        copyright_holder=copyright_holder(),
+        licence=copyright_holder().replace("CMS", "US-GOV"),
+        valid_from=pl.lit(period.valid_from),
+        valid_to=pl.lit(None, dtype=pl.Date),
+        known_from=pl.lit(period.published, dtype=pl.Date),
+        release_id=pl.lit(period.release_id),
+    )
+    return described.select(CodeDescription.column_names())
 
 
 def _digits() -> pl.Expr:

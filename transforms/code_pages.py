@@ -7,6 +7,7 @@ import polars as pl
 
 from schemas import CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRelation
 from schemas.base import Table
+from schemas.vocabulary import BEGINNING
 from transforms.gate import WHOLE_ROW, ensure, findings_frame
 from transforms.page_text import Page, PageRefusedError, parse
 from transforms.payers import resolve_names
@@ -101,7 +102,7 @@ def _description_rows(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:
     for text in page.texts:
         licence = file.licence if text.holder is None else _licence_of(text.holder)
         made = {"kind": text.kind, "description": text.text, "copyright_holder": text.holder, "licence": licence}
-        yield {**made, "source_file": file.raw.source_file}
+        yield {**made, "source": file.raw.source_file, "valid_from": BEGINNING, "source_file": file.raw.source_file}
 
 
 def _licence_of(holder: str) -> str:

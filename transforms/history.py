@@ -13,6 +13,7 @@ import polars as pl
 
 from schemas import Change
 from schemas.base import Table
+from transforms.errors import StructureError
 from transforms.sources import Built, Period, merged
 
 _RELEASE = ("release_id", "known_from", "source_file", "source_row")
@@ -51,6 +52,8 @@ def combined(source: str, kinds: dict[type[Table], Kind]) -> Combine:
         for model, kind in kinds.items():
             name = model.table_name()
             releases = ordered([part.period for part in parts if part.built.tables.get(name) is not None])
+            if kind is not Kind.PER_RELEASE:
+                _check_starts(releases, source=source)
             if name in built.tables:
                 finished[name] = history(built.tables[name], model, kind, releases)
                 found.append(changes(built.tables[name], model, kind, releases, source=source))
@@ -68,8 +71,10 @@ def history(rows: pl.DataFrame, model: type[Table], kind: Kind, releases: pl.Dat
     if releases.height <= 1:
         return rows.select(model.column_names())
     last = _runs(rows, model, kind, releases).unique(list(model.facts().key), keep="last", maintain_order=True)
-    closed = _until_next(last.rename({"valid_to": "_stated"}), releases)
-    return closed.with_columns(valid_to=pl.coalesce("_stated", "valid_to")).select(model.column_names())
+    withdrawn = _until_next(last.rename({"valid_to": "_stated"}), releases)
+    # A row withdrawn before its first day held on no day; only `change` tells of it.
+    held = withdrawn.filter(pl.col("valid_to").is_null() | (pl.col("valid_to") >= pl.col("valid_from")))
+    return held.with_columns(valid_to=pl.min_horizontal("_stated", "valid_to")).select(model.column_names())
 
 
 def changes(rows: pl.DataFrame, model: type[Table], kind: Kind, releases: pl.DataFrame, *, source: str) -> pl.DataFrame:
@@ -87,7 +92,7 @@ def changes(rows: pl.DataFrame, model: type[Table], kind: Kind, releases: pl.Dat
     return (
         pl.concat([whole, *cells])
         .join(releases, on=_PLACE)
-        .with_columns(table_name=pl.lit(model.table_name()), source=pl.lit(source))
+        .with_columns(changed_table=pl.lit(model.table_name()), source=pl.lit(source))
         .select(Change.column_names())
         .sort(Change.facts().key)
     )
@@ -113,6 +118,16 @@ def no_change() -> pl.DataFrame:
     return pl.DataFrame(schema=Change.polars_schema()).select(Change.column_names())
 
 
+def _check_starts(releases: pl.DataFrame, *, source: str) -> None:
+    """Stop where two releases start on one day: neither of them is the newer one."""
+    twice = releases.filter(pl.col("changed_on") == pl.col("changed_on").shift(1))
+    for release, before, day in twice.select("to_release", "from_release", "changed_on").head(1).iter_rows():
+        raise StructureError(
+            f"{source}/{release}",
+            expected="a first service date of its own",
+            found=f"that of release {before}, {day}",
+            advice="Keep the release that is meant, or state valid_from in the origin.json of both.",
+        )
 
 
 def _entity(model: type[Table], kind: Kind) -> list[str]:
@@ -146,7 +161,9 @@ def _beside(key: Sequence[str], step: int) -> pl.Expr:
 def _runs(rows: pl.DataFrame, model: type[Table], kind: Kind, releases: pl.DataFrame) -> pl.DataFrame:
     """First row of each run of consecutive releases that say the same; `_last` is the place of the run's last release."""
     marked, key = _marked(rows, model, kind, releases), _entity(model, kind)
-    same = pl.all_horizontal(pl.lit(value=True), *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _values(model, kind, key)))
+    same = pl.all_horizontal(
+        pl.lit(value=True), *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in _values(model, kind, key))
+    )
     begins = ~(pl.col("_continues") & same.fill_null(value=False))
     return (
         marked.with_columns(begins.cum_sum().alias(_RUN))

@@ -14,7 +14,7 @@ _MONTHS_OF_QUARTER = 3
 
 def quarter(release_id: str) -> Period | None:
     """`2025-10`: the quarter that starts in the month (CMS's quarterly files)."""
-    named = re.match(r"^(\d{4})-(0[1-9]|1[0-2])$", release_id)
+    named = re.fullmatch(r"((?:19|20)\d{2})-(0[1-9]|1[0-2])", release_id)
     if not named:
         return None
     first = date(int(named[1]), int(named[2]), 1)
@@ -23,7 +23,7 @@ def quarter(release_id: str) -> Period | None:
 
 def fiscal_year(release_id: str) -> Period | None:
     """`2026`: 1 October 2025 to 30 September 2026; `2026-04`: from its April update on (CMS, ICD-10-CM files)."""
-    named = re.match(r"^(\d{4})(-04)?$", release_id)
+    named = re.fullmatch(r"((?:19|20)\d{2})(-04)?", release_id)
     if not named:
         return None
     year = int(named[1])
@@ -33,7 +33,7 @@ def fiscal_year(release_id: str) -> Period | None:
 
 def half_year(release_id: str) -> Period | None:
     """`25.0`: January to June 2025, `25.1`: July to December 2025 (NUCC's versions)."""
-    named = re.match(r"^(\d{2})\.([01])$", release_id)
+    named = re.fullmatch(r"(\d{2})\.([01])", release_id)
     if not named:
         return None
     first = date(2000 + int(named[1]), 7 if named[2] == "1" else 1, 1)
@@ -42,7 +42,7 @@ def half_year(release_id: str) -> Period | None:
 
 def day(release_id: str) -> Period | None:
     """`20240502`: from that day on, for a year (CMS, place of service)."""
-    named = re.match(r"^(\d{4})(\d{2})(\d{2})$", release_id)
+    named = re.fullmatch(r"((?:19|20)\d{2})(\d{2})(\d{2})", release_id)
     try:
         first = date(int(named[1]), int(named[2]), int(named[3])) if named else None
     except ValueError:

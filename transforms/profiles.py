@@ -10,12 +10,11 @@ import polars as pl
 
 from schemas import CodeProfile
 from schemas.rule import PHASES
+from schemas.vocabulary import BEGINNING
 from transforms.code import with_section
 from transforms.gate import ensure
 from transforms.predicates import INDICATOR_FACTS, expression, parse
 
-BEGINNING = date(1966, 7, 1)
-"""First day of Medicare: no question is older."""
 _DAY = timedelta(days=1)
 _KEY = ("code_system", "code", "component", "valid_from")
 
@@ -26,16 +25,16 @@ class Profiles(NamedTuple):
     code_profile: pl.DataFrame
     """The table `code_profile`."""
     periods: pl.DataFrame
-    """profile_id, valid_from, valid_to, is_before_releases and the three phases in percent."""
+    """profile_id, valid_from, valid_to, has_no_indicators, is_before_releases and the three phases in percent."""
     matches: pl.DataFrame
     """profile_id and each predicate (text) that it meets."""
 
 
-def code_facts(indicators: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
+def code_facts(indicators: pl.DataFrame, sections: pl.DataFrame, codes: pl.DataFrame) -> pl.DataFrame:
     """One row per code, component and period with every fact that a predicate may name, as text, null where unknown.
 
     A release answers until the day before the next release, the newest without end. Before the oldest release only the
-    facts of the code itself are known.
+    facts of the code itself are known, and so they are at any time for `codes` that no release of the fee schedule lists.
     """
     oldest: date = indicators["valid_from"].min()  # type: ignore[assignment]
     releases = indicators.select("release_id", "valid_from").unique().sort("valid_from")
@@ -51,7 +50,13 @@ def code_facts(indicators: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame
         .unique()
         .with_columns(component=pl.lit("global"), valid_from=pl.lit(BEGINNING), valid_to=pl.lit(oldest - _DAY))
     )
-    return with_section(pl.concat([known, before], how="diagonal"), sections).sort(_KEY)
+    unlisted = (
+        codes.select("code_system", "code")
+        .unique()
+        .join(known, on=("code_system", "code"), how="anti")
+        .with_columns(component=pl.lit("global"), valid_from=pl.lit(BEGINNING), valid_to=pl.lit(None, dtype=pl.Date))
+    )
+    return with_section(pl.concat([known, before, unlisted], how="diagonal"), sections).sort(_KEY)
 
 
 def profiles(facts: pl.DataFrame, predicates: list[str]) -> Profiles:
@@ -67,7 +72,12 @@ def profiles(facts: pl.DataFrame, predicates: list[str]) -> Profiles:
         .select("profile_id", predicate=pl.col("mark").replace_strict(marks, return_dtype=pl.String))
     )
     periods = distinct.select(
-        "profile_id", "valid_from", "valid_to", *PHASES, is_before_releases=pl.col("valid_from") == BEGINNING
+        "profile_id",
+        "valid_from",
+        "valid_to",
+        *PHASES,
+        has_no_indicators=pl.col("valid_from") == BEGINNING,
+        is_before_releases=(pl.col("valid_from") == BEGINNING) & pl.col("valid_to").is_not_null(),
     )
     return Profiles(ensure(assigned, CodeProfile), periods, matches)
 

@@ -5,13 +5,11 @@ A rule answers where its predicate is met, its scope covers the question, its da
 Equal ranks that differ leave the cell `not_published` and make a contradiction.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
 import polars as pl
 
-from schemas import CodePayerModifier
 from schemas.base import NOT_STATED
 from schemas.cube import SCOPE
 from schemas.vocabulary import TIERS
@@ -23,7 +21,6 @@ MEDICARE = "medicare"
 ANSWER = ("disposition", "effect_kind", "effect_percent", "effect_units", "effect_formula", "target_line")
 """What makes two answers the same."""
 _CELL = ("profile_id", "payer_id", "modifier", *SCOPE)
-_CODE = ("code_system", "code", "component", "valid_from")
 _MEDICARE = ("medicare_disposition", "medicare_effect_percent")
 _DAY = timedelta(days=1)
 _UNANSWERED = {"disposition": "not_published", "effect_kind": "none", "target_line": "line"}
@@ -65,29 +62,8 @@ def resolve(profiles: Profiles, rules: pl.DataFrame, payers: pl.DataFrame, lines
     spans = _spans(_starts(profiles, candidates, payers, modifiers), profiles.periods)
     contenders = _contenders(spans, candidates)
     answered = _answered(spans, contenders, payers)
-    cells = _merged(_beside_medicare(answered))
+    cells = merged_spans(_beside_medicare(answered))
     return Cube(cells.sort(*_CELL, "valid_from"), profile_rules.sort("profile_id", "rule_id"), _disagreements(contenders))
-
-
-def written_out(cells: pl.DataFrame, code_profile: pl.DataFrame, *, chunk_rows: int) -> Iterator[pl.DataFrame]:
-    """The table `code_payer_modifier` in the order of its key, in pieces of about `chunk_rows`: codes with their profile's cells.
-
-    Codes and the cells of a profile are gathered by position and sorted by two small integers and a date, piece by piece.
-    """
-    columns = CodePayerModifier.column_names()
-    within = CodePayerModifier.facts().key[3:-1]
-    ordered = cells.sort("profile_id", *within, "valid_from")
-    marked = ordered.select("profile_id", "valid_from", cell_place=pl.struct(within).rank("dense")).with_row_index("at")
-    places = marked.group_by("profile_id").agg(pl.col("at").min().alias("first"), pl.len().alias("cell_count"))
-    profiled = code_profile.sort(_CODE).join(places, on="profile_id", how="inner", maintain_order="left")
-    coded = profiled.with_columns(code_place=pl.struct(_CODE[:-1]).rle_id(), piece=pl.col("cell_count").cum_sum() // chunk_rows)
-    last = pl.col("first") + pl.col("cell_count")
-    for part in coded.with_columns(pl.col("piece").first().over("code_place")).partition_by("piece", maintain_order=True):
-        picked = part.select("code_system", "code", "component", "code_place", at=pl.int_ranges("first", last)).explode("at")
-        placed = picked.with_columns(marked.select("cell_place", "valid_from")[picked["at"]])
-        sorted_rows = placed.sort("code_place", "cell_place", "valid_from")
-        answers = ordered.drop("profile_id")[sorted_rows["at"]]
-        yield pl.concat([sorted_rows.select("code_system", "code", "component"), answers], how="horizontal").select(columns)
 
 
 def _for_each_modifier(rules: pl.DataFrame, modifiers: pl.Series) -> pl.DataFrame:
@@ -113,11 +89,11 @@ def _candidates(profiles: Profiles, rules: pl.DataFrame, lines: Ancestors) -> pl
     return (
         covering.filter(needed.over(cell))
         .join(_unknowable(rules), on=("payer_id", "modifier"), how="left")
-        .filter(~pl.col("is_before_releases") | (pl.col("precedence") >= pl.col("unknowable").fill_null(0)))
+        .filter(~pl.col("has_no_indicators") | (pl.col("precedence") >= pl.col("unknowable").fill_null(0)))
         .filter(pl.col("ends").is_null() | (pl.col("starts") <= pl.col("ends")))
         .drop(SCOPE)
         .rename({f"cell_{name}": name for name in SCOPE})
-        .select(*_CELL, "starts", "ends", "is_before_releases", "rule_id", "rank", "tier", "reason", *ANSWER)
+        .select(*_CELL, "starts", "ends", "rule_id", "rank", "tier", "reason", *ANSWER)
     )
 
 
@@ -196,7 +172,7 @@ def _contenders(spans: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
     """Rules in force in each span; `top` is the highest rank there."""
     in_force = (pl.col("starts") <= pl.col("valid_from")) & (pl.col("ends").is_null() | (pl.col("valid_from") <= pl.col("ends")))
     return (
-        spans.join(candidates.drop("is_before_releases"), on=_CELL)
+        spans.join(candidates, on=_CELL)
         .filter(in_force)
         .with_columns(answer=pl.concat_str([pl.col(name).cast(pl.String).fill_null("-") for name in ANSWER], separator="|"))
         .with_columns(top=pl.col("rank").max().over("span_id"))
@@ -248,14 +224,15 @@ def _beside_medicare(cells: pl.DataFrame) -> pl.DataFrame:
     ).drop("medicare_ends")
 
 
-def _merged(cells: pl.DataFrame) -> pl.DataFrame:
-    """Neighbouring spans of a cell with the same answer, rule and Medicare answer as one."""
+def merged_spans(cells: pl.DataFrame, *, subject: str = "profile_id") -> pl.DataFrame:
+    """Neighbouring spans of a cell with the same answer, rule and Medicare answer as one. `subject` is what cells are about."""
+    cell = (subject, *_CELL[1:])
     same = pl.all_horizontal(
-        *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in (*_CELL, *ANSWER, "rule_id", "reason", *_MEDICARE)),
+        *(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in (*cell, *ANSWER, "rule_id", "reason", *_MEDICARE)),
         pl.col("valid_from") == pl.col("valid_to").shift(1) + _DAY,
     )
     return (
-        cells.sort(*_CELL, "valid_from")
+        cells.sort(*cell, "valid_from")
         .with_columns(run=(~same.fill_null(value=False)).cum_sum())
         .group_by("run", maintain_order=True)
         .agg(pl.all().exclude("valid_to").first(), pl.col("valid_to").last())

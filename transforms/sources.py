@@ -72,7 +72,8 @@ class Statement(NamedTuple):
 
     source_file: str
     notice: str
-    released: date
+    released: date | None = None
+    """Day of publication, where the file prints it."""
 
 
 class Built(NamedTuple):

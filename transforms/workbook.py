@@ -9,19 +9,18 @@ from typing import NamedTuple
 import fastexcel
 import polars as pl
 
-from transforms.archive import BOUNDS, Bounds, judged
+from transforms.archive import BOUNDS, Bounds, content_of, judged
 from transforms.errors import StructureError
 from transforms.gate import WHOLE_ROW, findings_frame
 from transforms.read import TextTable
 
-END_OF_FILE_CELL = "_x001A_"
-"""How a workbook spells the DOS end-of-file sign (layouts of CMS, 2024 workbooks)."""
+_END_OF_FILE = ("\x1a", "_x001A_")
+"""The DOS end-of-file sign, and how a workbook spells it (CMS's workbooks of 2024)."""
 _FORMULA = re.compile(rb"<f[\s/>]")
-_BLOCK_BYTES = 1 << 20
 
 
 class Sheet(NamedTuple):
-    """The one visible sheet of a workbook: every row, blank ones too, so that row `i` of the frame is row `i + 1` of the sheet."""
+    """The first visible sheet of a workbook: every row, blank ones too, so row `i` of the frame is row `i + 1` of the sheet."""
 
     source_file: str
     rows: pl.DataFrame
@@ -53,23 +52,18 @@ def sheet_cells(sheet: Sheet, line: int) -> list[str]:
 
 
 def sheet_table(sheet: Sheet, columns: Sequence[str], *, first_line: int, table: str) -> TextTable:
-    """Rows from `first_line` on under the given names, with `source_file` and `source_row`; blank and end-of-file rows are left out.
+    """Rows from `first_line` on under the given names, with `source_file` and `source_row`, without blank and end-of-file rows.
 
     Cells are as wide as the header: a row with a filled cell beyond it is refused.
     """
-    numbered = sheet.rows.with_row_index("source_row", offset=1).slice(first_line - 1).with_columns(pl.col("source_row").cast(pl.Int64))
-    cells = [name for name in sheet.rows.columns if name != "source_row"]
-    is_filled = pl.any_horizontal(pl.col(name).fill_null("").str.strip_chars() != "" for name in cells)
-    is_end = pl.col(cells[0]).fill_null("").str.strip_chars().is_in(["\x1a", END_OF_FILE_CELL])
-    filled = numbered.filter(is_filled & ~is_end)
-    beyond = cells[len(columns) :]
-    is_long = pl.any_horizontal(pl.col(name).fill_null("").str.strip_chars() != "" for name in beyond) if beyond else pl.lit(value=False)
+    cells = sheet.rows.columns
+    numbered = sheet.rows.with_row_index("source_row", offset=1).cast({"source_row": pl.Int64}).slice(first_line - 1)
+    filled = numbered.filter(_has_any(cells) & ~pl.col(cells[0]).fill_null("").str.strip_chars().is_in(_END_OF_FILE))
+    is_long = _has_any(cells[len(columns) :])
     long = filled.filter(is_long)
-    kept = filled.filter(~is_long)
-    missing = [name for name in columns[len(cells) :]]
-    named = kept.select(
+    named = filled.filter(~is_long).select(
         *(pl.col(cell).fill_null("").alias(name) for cell, name in zip(cells, columns, strict=False)),
-        *(pl.lit("").alias(name) for name in missing),
+        *(pl.lit("").alias(name) for name in columns[len(cells) :]),
         "source_row",
         source_file=pl.lit(sheet.source_file),
     )
@@ -104,6 +98,11 @@ def hidden_sheet_findings(sheet: Sheet, *, table: str) -> pl.DataFrame:
     ).unique(["source_file", "source_row", "column_name", "rule_id"], keep="first", maintain_order=True)
 
 
+def _has_any(cells: Sequence[str]) -> pl.Expr:
+    """At least one of the cells holds something."""
+    return pl.any_horizontal(pl.lit(value=False), *(pl.col(name).fill_null("").str.strip_chars() != "" for name in cells))
+
+
 def _judge_workbook(content: bytes, *, source_file: str, bounds: Bounds) -> None:
     """A workbook is a zip archive: the same bounds hold, and no cell may be a formula."""
     try:
@@ -112,17 +111,9 @@ def _judge_workbook(content: bytes, *, source_file: str, bounds: Bounds) -> None
         raise _refused(source_file, "an Excel workbook", str(error)) from error
     with archive:
         for entry in judged(archive, source_file=source_file, bounds=bounds):
-            if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
-                _refuse_formulas(archive, entry, source_file=source_file)
-
-
-def _refuse_formulas(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, source_file: str) -> None:
-    before = b""
-    with archive.open(entry) as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            if _FORMULA.search(before + block):
+            is_sheet = entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml")
+            if is_sheet and _FORMULA.search(content_of(archive, entry, source_file=source_file)):
                 raise _refused(f"{source_file}/{entry.filename}", "values", "a formula")
-            before = block[-2:]
 
 
 def _refused(where: str, expected: str, found: str) -> StructureError:

@@ -1,4 +1,4 @@
-CREATE MACRO modifiers_for(
+CREATE OR REPLACE MACRO modifiers_for(
     the_code,
     the_payer,
     on_date := current_date,
@@ -31,7 +31,11 @@ WITH asked AS (
 ),
 governed AS (SELECT DISTINCT rule.modifier FROM modifier_rule AS rule WHERE rule.modifier <> 'any'),
 releases AS (
-    SELECT min(fee.valid_from) AS first_day, max(fee.valid_to) AS last_day, max_by(fee.release_id, fee.valid_to) AS newest FROM pfs_indicator AS fee
+    SELECT
+        min(fee.valid_from) AS first_day,
+        max_by(fee.release_id, fee.valid_from) FILTER (WHERE fee.valid_from <= CAST(on_date AS DATE)) AS used,
+        max_by(fee.valid_to, fee.valid_from) FILTER (WHERE fee.valid_from <= CAST(on_date AS DATE)) AS last_day
+    FROM (SELECT DISTINCT listed.release_id, listed.valid_from, listed.valid_to FROM pfs_indicator AS listed) AS fee
 ),
 answers AS (
     SELECT
@@ -81,9 +85,9 @@ SELECT
     applied.effective_to,
     coalesce(answers.medicare_disposition, 'not_published') AS medicare_disposition,
     answers.medicare_effect_percent,
-    asked.asked_date > releases.last_day AS is_stale,
-    releases.newest AS newest_release,
-    releases.last_day AS newest_release_last_day
+    coalesce(asked.asked_date > releases.last_day, false) AS is_stale,
+    releases.used AS release_used,
+    releases.last_day AS release_last_day
 FROM asked
 CROSS JOIN governed
 CROSS JOIN releases
@@ -93,7 +97,7 @@ ORDER BY governed.modifier;
 
 COMMENT ON MACRO TABLE modifiers_for IS 'Every governed modifier of a code for a payer on a day: modifiers_for(code, payer, on_date, as_component :=, for_line :=, in_market :=, for_organization :=). Without a line of business the payer''s default is taken.';
 
-CREATE MACRO explain(
+CREATE OR REPLACE MACRO explain(
     the_code,
     the_payer,
     the_modifier,
@@ -158,8 +162,8 @@ considered AS (
                 AND regexp_matches(higher.predicate, '_code|has_')
         ) AS is_unknowable,
         asked.is_stale,
-        asked.newest_release,
-        asked.newest_release_last_day,
+        asked.release_used,
+        asked.release_last_day,
         asked.asked_date BETWEEN rule.effective_from AND coalesce(rule.effective_to, DATE '9999-12-31') AS is_in_force,
         rule.line_of_business IN ('any', asked.asked_line)
             AND rule.market IN ('any', in_market)
@@ -248,8 +252,8 @@ SELECT
     verdicts.citation_where,
     verdicts.read_date,
     asked.is_stale,
-    asked.newest_release,
-    asked.newest_release_last_day
+    asked.release_used,
+    asked.release_last_day
 FROM asked
 LEFT JOIN verdicts ON true
 ORDER BY
@@ -259,7 +263,7 @@ ORDER BY
 
 COMMENT ON MACRO TABLE explain IS 'The rules considered for one cell, which won and why, with indicator values, file, row and citation: explain(code, payer, modifier, on_date, as_component :=, for_line :=, in_market :=, for_organization :=).';
 
-CREATE MACRO position_rules(the_payer, on_date := current_date, for_line := NULL, for_organization := 'any') AS TABLE
+CREATE OR REPLACE MACRO position_rules(the_payer, on_date := current_date, for_line := NULL, for_organization := 'any') AS TABLE
 SELECT
     member.group_id,
     member.position,
@@ -284,3 +288,11 @@ GROUP BY ALL
 ORDER BY min(CASE WHEN member.payer_id = 'any' THEN 1 ELSE 0 END), min(line.distance), member.group_id, member.position;
 
 COMMENT ON MACRO TABLE position_rules IS 'The order of modifiers on a line that a payer asks for on a day, its own rules first: position_rules(payer, on_date, for_line :=, for_organization :=).';
+
+CREATE OR REPLACE MACRO codes_on(on_date := current_date) AS TABLE
+SELECT listed.code_system, listed.code, listed.section, listed.valid_from, listed.valid_to, listed.known_from, listed.source_file
+FROM code AS listed
+WHERE CAST(on_date AS DATE) BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')
+ORDER BY listed.code_system, listed.code, listed.valid_from;
+
+COMMENT ON MACRO TABLE codes_on IS 'Codes that a source lists on a day: codes_on(on_date). A code that was retired and came back is listed for each of its spans.';

@@ -24,9 +24,9 @@ def add_key(declared: type[Table]) -> str:
 
 
 def comments(declared: type[Table]) -> list[str]:
-    """COMMENT ON statements for the table and each column."""
-    name = declared.table_name()
-    table = f"COMMENT ON TABLE {name} IS {quoted(declared.summary() + f' One row per {declared.facts().row}.')}"
+    """COMMENT ON statements for the table or view and each column."""
+    name, kind = declared.table_name(), "VIEW" if declared.facts().is_view else "TABLE"
+    table = f"COMMENT ON {kind} {name} IS {quoted(declared.summary() + f' One row per {declared.facts().row}.')}"
     return [table, *(f"COMMENT ON COLUMN {name}.{column.name} IS {quoted(described(column))}" for column in declared.columns())]
 
 

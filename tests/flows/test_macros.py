@@ -11,10 +11,8 @@ import pytest
 
 from flows import SHIPPED_RAW
 from flows.database_name import DATABASE
-from flows.dataset import build_dataset
-from flows.discover import discover
-from flows.load import configure, load
-from flows.pipeline import directly
+from flows.load import configure
+from tests.databases import database_of
 
 Connection = duckdb.DuckDBPyConnection
 OCTOBER_2025 = date(2025, 10, 1)
@@ -25,8 +23,7 @@ FEE_SCHEDULE = "cms_pfs/2025-10/PPRRVU2025_Oct.csv"
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """The shipped raw files as a database, read-only."""
-    path = tmp_path_factory.mktemp("macros") / DATABASE
-    load(build_dataset(discover(SHIPPED_RAW), is_licensed=False, step=directly), path, threads=2)
+    path = database_of(SHIPPED_RAW, tmp_path_factory.mktemp("macros") / DATABASE)
     with duckdb.connect(str(path), read_only=True) as connection:
         configure(connection, threads=2)
         yield connection
@@ -81,8 +78,8 @@ def test_a_row_of_modifiers_for_in_full(database: Connection) -> None:
         "medicare_disposition": "not_published",
         "medicare_effect_percent": None,
         "is_stale": False,
-        "newest_release": "2025-10",
-        "newest_release_last_day": LAST_DAY,
+        "release_used": None,
+        "release_last_day": None,
     }
 
 
@@ -176,8 +173,8 @@ def test_a_day_before_the_oldest_release_says_which_one_that_is(database: Connec
 
 
 @pytest.mark.parametrize(("on", "is_stale"), [(LAST_DAY, False), (LAST_DAY + timedelta(days=1), True), (date(2030, 1, 1), True)])
-def test_a_day_after_the_newest_release_is_answered_and_marked(database: Connection, on: date, *, is_stale: bool) -> None:
-    columns = "is_stale, newest_release, newest_release_last_day"
+def test_a_day_after_the_release_used_is_answered_and_marked(database: Connection, on: date, *, is_stale: bool) -> None:
+    columns = "is_stale, release_used, release_last_day"
     expected = [(is_stale, "2025-10", LAST_DAY)]
     assert rows(database, f"SELECT DISTINCT {columns} FROM modifiers_for('19307', 'medicare', on_date := $1)", on) == expected
     assert rows(database, f"SELECT DISTINCT {columns} FROM explain('19307', 'medicare', '54', on_date := $1)", on) == expected
@@ -408,4 +405,4 @@ def test_every_table_column_and_macro_has_a_comment(database: Connection, kind: 
 
 def test_the_macros_are_these(database: Connection) -> None:
     query = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
-    assert rows(database, query) == [("explain",), ("modifiers_for",), ("position_rules",)]
+    assert {"codes_on", "explain", "modifiers_for", "position_rules"} <= {name for (name,) in rows(database, query)}

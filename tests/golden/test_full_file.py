@@ -7,10 +7,7 @@ import duckdb
 import pytest
 
 from flows.database_name import DATABASE
-from flows.dataset import build_dataset
-from flows.discover import discover
-from flows.load import load
-from flows.pipeline import directly
+from tests.databases import database_of
 from tests.golden.known import ANSWERS, CHECKED, asked_in_sql
 
 pytestmark = [pytest.mark.full, pytest.mark.xdist_group("full")]
@@ -22,8 +19,7 @@ def full(full_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     (raw / "cms_pfs" / "2025-10").mkdir(parents=True)
     for name in ("PPRRVU2025_Oct.csv", "ANES2025.csv", "GPCI2025.csv"):
         (raw / "cms_pfs" / "2025-10" / name).symlink_to(full_files / "cms_pfs" / "2025-10" / name)
-    database = tmp_path_factory.mktemp("full") / DATABASE
-    load(build_dataset(discover(raw), is_licensed=False, step=directly), database, threads=2)
+    database = database_of(raw, tmp_path_factory.mktemp("full") / DATABASE)
     with duckdb.connect(str(database), read_only=True) as opened:
         yield opened
 

@@ -12,7 +12,10 @@ import polars as pl
 
 from schemas import TABLES, CodeSection, Finding
 from transforms import cms_pfs, code_pages, code_sections, modifiers, payer_rules, payers
+from transforms.code import code_list
 from transforms.curated import file_columns
+from transforms.history import ReleaseTables
+from transforms.pfs_layouts import RELATIVE_VALUES_2023
 from transforms.read import RawText
 from transforms.sources import Built, Period, SourceFile, empty
 
@@ -81,7 +84,7 @@ def pfs_text(
 
 def pfs_row(name: str, **cells: str) -> str:
     """A row of `PFS_ROWS` with some cells, by column name, exchanged."""
-    names = list(cms_pfs.COLUMNS.values())
+    names = list(RELATIVE_VALUES_2023.values())
     values = PFS_ROWS[name].split(",")
     for column, value in cells.items():
         values[names.index(column)] = value
@@ -135,10 +138,7 @@ def shipped_files(source: str, *, period: Period | None = None) -> list[SourceFi
     """The shipped raw files of a source."""
     folder = RAW / source
     paths = sorted(path for path in folder.iterdir() if path.suffix in {".csv", ".txt"})
-    return [
-        SourceFile(path.relative_to(RAW).as_posix(), path.read_bytes(), period, "CC0-1.0")
-        for path in paths
-    ]
+    return [SourceFile(path.relative_to(RAW).as_posix(), path.read_bytes(), period, "CC0-1.0") for path in paths]
 
 
 @cache
@@ -156,6 +156,9 @@ def shipped() -> dict[str, Built]:
     made: dict[str, Built] = {}
     for folder, build, period in steps:
         built = build(shipped_files(folder, period=period), tables)
+        if period is not None:
+            built = cms_pfs.combine([ReleaseTables(period, built)])
+            tables["code"] = code_list(built.tables["code_listing"], tables["code_section"])
         made[folder.split("/", maxsplit=1)[0]] = built
         tables |= {name: pl.concat([tables[name], frame]) for name, frame in built.tables.items()}
     return made
@@ -166,4 +169,5 @@ def shipped_tables() -> dict[str, pl.DataFrame]:
     """The tables of the shipped raw files."""
     made = shipped().values()
     names = dict.fromkeys(name for built in made for name in built.tables)
-    return {name: pl.concat([built.tables[name] for built in made if name in built.tables]) for name in names}
+    tables = {name: pl.concat([built.tables[name] for built in made if name in built.tables]) for name in names}
+    return {**tables, "code": code_list(tables["code_listing"], tables["code_section"])}

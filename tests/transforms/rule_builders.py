@@ -1,17 +1,19 @@
 """Small invented worlds for tests of rules: rows that state only what a test is about."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from schemas import ModifierRule
+from schemas import CodePayerModifier, ModifierRule
 from schemas.rule import PHASES
+from transforms.answer_sets import answer_sets
+from transforms.answer_sets import cube_rows as positions
 from transforms.predicates import INDICATOR_FACTS
 from transforms.profiles import Profiles, code_facts, profiles
-from transforms.rules import Cube, ranked, resolve, written_out
+from transforms.rules import Cube, ranked, resolve
 from transforms.scopes import Ancestors, ancestors
 
 APRIL_2024, OCTOBER_2025 = date(2024, 4, 1), date(2025, 10, 1)
@@ -97,7 +99,7 @@ def payers_frame() -> pl.DataFrame:
 
 
 def profiled(listed: pl.DataFrame, rules: pl.DataFrame) -> Profiles:
-    return profiles(code_facts(listed, SECTIONS), sorted(set(rules["predicate"])))
+    return profiles(code_facts(listed, SECTIONS, listed.select("code_system", "code")), sorted(set(rules["predicate"])))
 
 
 def resolved(listed: pl.DataFrame, rules: pl.DataFrame) -> tuple[Profiles, Cube]:
@@ -108,10 +110,13 @@ def resolved(listed: pl.DataFrame, rules: pl.DataFrame) -> tuple[Profiles, Cube]
 
 def cube_rows(listed: pl.DataFrame, rules: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows of `code_payer_modifier` of a small world."""
+    return cube_frame(listed, rules).to_dicts()
+
+
+def cube_frame(listed: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `code_payer_modifier` of a small world, put together by position as an export does."""
     found, cube = resolved(listed, rules)
-    return list(_rows(written_out(cube.cells, found.code_profile, chunk_rows=1_000)))
-
-
-def _rows(pieces: Iterable[pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    for piece in pieces:
-        yield from piece.iter_rows(named=True)
+    sets = answer_sets(cube.cells, found.code_profile)
+    places = positions(sets)
+    codes, answers = sets.code_answer_set[places["code_at"]], sets.answer[places["answer_at"]]
+    return pl.concat([codes, answers.drop("answer_set_id")], how="horizontal").select(CodePayerModifier.column_names())

@@ -1,16 +1,20 @@
 """The list of codes."""
 
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
+from schemas import Code, CodeListing
 from tests.transforms.builders import section_table, shipped_tables
-from transforms.code import code_list, code_system, copyright_holder, short_descriptions, with_section
+from transforms.code import code_list, code_system, copyright_holder, descriptions, with_section
 from transforms.errors import BrokenCheckError
+from transforms.sources import Period
 
 SECTIONED = {
     "00100": "anesthesia",
@@ -40,13 +44,17 @@ def codes(*names: str) -> pl.DataFrame:
     return pl.DataFrame({"code": list(names)}, schema={"code": pl.String})
 
 
-def listing(*rows: tuple[str, int, str]) -> pl.DataFrame:
-    """Rows of releases: code, month of the release in 2025, file."""
-    made: list[dict[str, Any]] = [
-        {"code": code, "valid_from": date(2025, month, 1), "valid_to": date(2025, month + 2, 28), "source_file": file}
-        for code, month, file in rows
-    ]
-    return pl.DataFrame(made).with_columns(code_system=code_system())
+def listing(code: str, first: date, last: date | None, **cells: Any) -> dict[str, Any]:
+    """A row of `code_listing`."""
+    common = {"source": "cms_pfs", "code_system": "CPT", "known_from": None, "action_code": None, "release_id": "2025-10"}
+    row = {**common, "code": code, "valid_from": first, "valid_to": last, "source_file": "a.csv", "source_row": 1}
+    return {**row, **cells}
+
+
+def spans(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Validity of the codes of these listings."""
+    listings = pl.DataFrame(rows, schema=CodeListing.polars_schema(), orient="row")
+    return code_list(listings, section_table()).select("code", "valid_from", "valid_to").rows()
 
 
 @pytest.mark.parametrize(
@@ -87,44 +95,120 @@ def test_rows_of_a_code_keep_their_order_and_number() -> None:
     assert placed.rows() == [("71046", "radiology"), ("00406", "anesthesia"), ("71046", "radiology")]
 
 
-def test_code_list_spans_the_releases_of_a_code() -> None:
-    listed = code_list(listing(("71046", 4, "april"), ("71046", 1, "january"), ("00406", 1, "january")), section_table())
-    assert listed.rows(named=True) == [
-        {
-            "code_system": "CPT",
-            "code": "00406",
-            "valid_from": date(2025, 1, 1),
-            "valid_to": date(2025, 3, 28),
-            "section": "anesthesia",
-            "copyright_holder": "AMA",
-            "source_file": "january",
-        },
-        {
-            "code_system": "CPT",
-            "code": "71046",
-            "valid_from": date(2025, 1, 1),
-            "valid_to": date(2025, 6, 28),
-            "section": "radiology",
-            "copyright_holder": "AMA",
-            "source_file": "april",
-        },
+JANUARY, MARCH_31, APRIL, JUNE_30 = date(2025, 1, 1), date(2025, 3, 31), date(2025, 4, 1), date(2025, 6, 30)
+
+
+def test_code_is_listed_with_section_owner_and_the_first_source_that_lists_it() -> None:
+    listings = pl.DataFrame(
+        [
+            listing("71046", APRIL, None, source_file="april.csv", known_from=date(2025, 3, 15)),
+            listing("71046", JANUARY, MARCH_31, source_file="january.csv", known_from=date(2024, 12, 20)),
+            listing("00406", JANUARY, MARCH_31),
+        ],
+        schema=CodeListing.polars_schema(),
+        orient="row",
+    )
+    anesthesia = {"section": "anesthesia", "source_file": "a.csv", "known_from": None, "valid_to": MARCH_31}
+    radiology = {"section": "radiology", "source_file": "january.csv", "known_from": date(2024, 12, 20), "valid_to": None}
+    rows = [
+        {"code_system": "CPT", "code": code, "valid_from": JANUARY, "copyright_holder": "AMA", **cells}
+        for code, cells in (("00406", anesthesia), ("71046", radiology))
     ]
+    assert_frame_equal(code_list(listings, section_table()), pl.DataFrame(rows, schema=Code.polars_schema(), orient="row"))
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ([(JANUARY, MARCH_31), (APRIL, JUNE_30)], [(JANUARY, JUNE_30)]),
+        ([(JANUARY, MARCH_31), (date(2025, 3, 1), JUNE_30)], [(JANUARY, JUNE_30)]),
+        ([(JANUARY, JUNE_30), (date(2025, 2, 1), MARCH_31)], [(JANUARY, JUNE_30)]),
+        ([(JANUARY, JUNE_30), (date(2025, 2, 1), MARCH_31), (date(2025, 5, 1), None)], [(JANUARY, None)]),
+        ([(JANUARY, None), (APRIL, JUNE_30)], [(JANUARY, None)]),
+        ([(JANUARY, None), (APRIL, None)], [(JANUARY, None)]),
+        ([(JANUARY, date(2025, 3, 30)), (APRIL, JUNE_30)], [(JANUARY, date(2025, 3, 30)), (APRIL, JUNE_30)]),
+        ([(JANUARY, MARCH_31), (date(2025, 7, 1), None)], [(JANUARY, MARCH_31), (date(2025, 7, 1), None)]),
+        ([(JANUARY, JANUARY), (date(2025, 1, 2), date(2025, 1, 2))], [(JANUARY, date(2025, 1, 2))]),
+    ],
+    ids=[
+        "touching",
+        "overlap",
+        "inside",
+        "inside then later",
+        "open over closed",
+        "both open",
+        "gap of a day",
+        "returned",
+        "days",
+    ],
+)
+def test_spans_that_overlap_or_touch_are_one_and_a_returned_code_has_two(
+    listed: list[tuple[date, date | None]], expected: list[tuple[date, date | None]]
+) -> None:
+    for order in (listed, listed[::-1]):
+        rows = [listing("71046", first, last, source_row=at) for at, (first, last) in enumerate(order, start=1)]
+        assert spans(*rows) == [("71046", first, last) for first, last in expected]
+
+
+def test_spans_of_one_code_do_not_reach_into_the_next() -> None:
+    rows = [listing("00406", JANUARY, None), listing("71046", APRIL, JUNE_30), listing("19307", JANUARY, MARCH_31)]
+    assert spans(*rows) == [("00406", JANUARY, None), ("19307", JANUARY, MARCH_31), ("71046", APRIL, JUNE_30)]
+
+
+def test_codes_of_several_sources_are_listed_once() -> None:
+    rows = [
+        listing("71046", APRIL, JUNE_30, known_from=date(2025, 4, 20)),
+        listing("71046", JANUARY, MARCH_31, source="cms_hcpcs", known_from=None, source_file="b.csv"),
+    ]
+    listed = code_list(pl.DataFrame(rows, schema=CodeListing.polars_schema(), orient="row"), section_table())
+    assert listed.select("valid_from", "valid_to", "source_file", "known_from").rows() == [
+        (JANUARY, JUNE_30, "b.csv", date(2025, 4, 20))
+    ]
+
+
+def test_no_listing_gives_no_code() -> None:
+    assert spans() == []
+
+
+DAYS = st.integers(0, 40).map(lambda days: JANUARY + timedelta(days=days))
+LISTED = st.tuples(st.sampled_from(["00406", "71046"]), DAYS, st.none() | st.integers(0, 10))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(LISTED, max_size=8))
+def test_a_code_is_valid_on_exactly_the_days_on_which_it_is_listed(rows: list[tuple[str, date, int | None]]) -> None:
+    made = [
+        listing(code, first, None if days is None else first + timedelta(days=days), source_row=at)
+        for at, (code, first, days) in enumerate(rows, start=1)
+    ]
+    found = spans(*made)
+
+    def days_of(validity: list[tuple[Any, ...]]) -> set[tuple[str, date]]:
+        every = [JANUARY + timedelta(days=day) for day in range(60)]
+        return {(code, day) for code, first, last in validity for day in every if first <= day <= (last or date.max)}
+
+    assert days_of(found) == days_of([(row["code"], row["valid_from"], row["valid_to"]) for row in made])
+    for (code, _, last), (other, first, _) in pairwise(found):
+        assert code != other or (last is not None and first > last + timedelta(days=1))
 
 
 def test_code_without_a_section_stops_the_list() -> None:
     with pytest.raises(BrokenCheckError) as caught:
-        code_list(listing(("02000", 1, "january")), section_table())
+        spans(listing("02000", JANUARY, None))
     assert str(caught.value).startswith("code breaks its declaration:\n")
     assert "not_nullable" in str(caught.value)
 
 
 def test_descriptors_carry_the_licence_of_their_owner() -> None:
-    rows = codes("00406", "A0428", "D0120").with_columns(code_system=code_system(), description=pl.lit("own words"))
-    described = short_descriptions(rows)
-    assert described.select("code", "kind", "copyright_holder", "licence").rows() == [
-        ("00406", "short", "AMA", "AMA"),
-        ("A0428", "short", "CMS", "US-GOV"),
-        ("D0120", "short", "ADA", "ADA"),
+    rows = codes("00406", "A0428", "D0120").with_columns(
+        code_system=code_system(), description=pl.lit("own words"), source_file=pl.lit("a.csv")
+    )
+    period = Period("2025-10", date(2025, 10, 1), date(2025, 12, 31), date(2025, 9, 11))
+    described = descriptions(rows, kind="short", source="cms_pfs", period=period)
+    assert described.select("code", "kind", "copyright_holder", "licence", "valid_from", "known_from").rows() == [
+        ("00406", "short", "AMA", "AMA", period.valid_from, period.published),
+        ("A0428", "short", "CMS", "US-GOV", period.valid_from, period.published),
+        ("D0120", "short", "ADA", "ADA", period.valid_from, period.published),
     ]
 
 

@@ -7,7 +7,7 @@ from schemas import CodeClaim, CodeDescription, CodeDiagnosis, CodePage, CodeRel
 from tests.transforms.builders import finding, listed, shipped, shipped_tables, source_file
 from tests.transforms.test_page_text import LONG, coding
 from transforms.code_pages import build
-from transforms.open_build import open_tables
+from transforms.open_build import open_table
 from transforms.sources import Built, FileCount
 
 CODES = {
@@ -268,8 +268,9 @@ def test_texts_have_the_licence_of_the_owner_named_below_them() -> None:
 
 def test_open_build_withholds_texts_of_named_owners() -> None:
     made = built(CODING, ANALYSIS, licence="CC0-1.0")
-    opened = open_tables(made.tables, made.findings, open_licences=("CC0-1.0", "US-GOV"), closed_files=())
-    assert opened.tables["code_description"]["description"].to_list() == ["This page is about two pictures."]
+    texts = made.tables["code_description"]
+    opened = open_table(texts, CodeDescription, open_licences=("CC0-1.0", "US-GOV"), closed_files=())
+    assert opened.rows["description"].to_list() == ["This page is about two pictures."]
     assert opened.left_out == [("code_description", "licence AMA", 1), ("code_description", "licence third_party", 1)]
 
 

@@ -60,6 +60,8 @@ MODIFIER = {
     "category": "anesthesia_performer",
     "is_payment_affecting": "true",
     "is_ncci_associated": "false",
+    "valid_from": "2002-01-01",
+    "valid_from_basis": "stated",
 }
 GROUP = {
     "group_id": "exclusive.test",

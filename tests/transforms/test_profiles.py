@@ -27,7 +27,7 @@ TWO_RELEASES = [
 
 
 def facts_of(rows: list[Row]) -> pl.DataFrame:
-    return code_facts(indicators(rows), SECTIONS)
+    return code_facts(indicators(rows), SECTIONS, indicators(rows))
 
 
 def periods(rows: list[Row]) -> list[tuple[Any, ...]]:
@@ -96,7 +96,7 @@ def test_sections_are_found_by_range_and_suffix() -> None:
         orient="row",
     )
     rows = [indicator("00406"), indicator("0042T"), indicator("A0428", code_system="HCPCS")]
-    found = code_facts(indicators(rows), sections).filter(pl.col("valid_to").is_null())
+    found = code_facts(indicators(rows), sections, indicators(rows)).filter(pl.col("valid_to").is_null())
     assert found.select("code", "section").rows() == [("00406", "anesthesia"), ("0042T", "category_3"), ("A0428", "level_2")]
 
 
@@ -141,8 +141,8 @@ def test_matches_name_the_predicates_that_a_profile_meets() -> None:
 def test_periods_carry_dates_and_phases_of_each_profile() -> None:
     found = profiles(facts_of([indicator("19307", phases=(10, 71, 19))]), PREDICATES)
     assert found.periods.sort("profile_id").rows() == [
-        (0, BEGINNING, LAST_BEFORE_2025, None, None, None, True),
-        (1, OCTOBER, None, Decimal(10), Decimal(71), Decimal(19), False),
+        (0, BEGINNING, LAST_BEFORE_2025, None, None, None, True, True),
+        (1, OCTOBER, None, Decimal(10), Decimal(71), Decimal(19), False, False),
     ]
     assert found.periods.columns == [
         "profile_id",
@@ -151,6 +151,7 @@ def test_periods_carry_dates_and_phases_of_each_profile() -> None:
         "preoperative_percent",
         "intraoperative_percent",
         "postoperative_percent",
+        "has_no_indicators",
         "is_before_releases",
     ]
 

@@ -26,7 +26,7 @@ from tests.transforms.rule_builders import (
     rules_frame,
 )
 from transforms.predicates import INDICATOR_FACTS, parse
-from transforms.rules import governed_modifiers, written_out
+from transforms.rules import governed_modifiers
 
 Row = dict[str, Any]
 MODIFIERS = ("50", "54", "QZ")
@@ -328,43 +328,31 @@ def test_medicares_answer_stands_beside_every_day_of_a_cell(world: World) -> Non
 
 @settings(deadline=None, max_examples=20)
 @given(worlds())
-def test_cells_of_one_key_tile_the_period_of_their_release(world: World) -> None:
-    starts = sorted({row["valid_from"] for row in world.listed})
+def test_cells_of_one_key_never_overlap_and_say_something_new_where_they_touch(world: World) -> None:
+    said = [name for name in CodePayerModifier.column_names() if name not in {"valid_from", "valid_to"}]
     rows = sorted(cube_of(world), key=lambda row: [row[name] for name in KEY])
     for key, group in groupby(rows, key=lambda row: [row[name] for name in KEY[:-1]]):
-        cells = list(group)
-        for earlier, later in pairwise(cells):
+        for earlier, later in pairwise(group):
             assert earlier["valid_to"] is not None, key
             assert earlier["valid_to"] < later["valid_from"], key
-        for start, following in zip(starts, [*starts[1:], None], strict=True):
-            end = None if following is None else following - DAY
-            inside = [row for row in cells if row["valid_from"] >= start and (following is None or row["valid_from"] < following)]
-            if inside:
-                assert (inside[0]["valid_from"], inside[-1]["valid_to"]) == (start, end), key
-                assert all(a["valid_to"] + DAY == b["valid_from"] for a, b in pairwise(inside)), key
+            is_touching = earlier["valid_to"] + DAY == later["valid_from"]
+            assert not is_touching or [earlier[name] for name in said] != [later[name] for name in said], key
 
 
 @settings(deadline=None, max_examples=12)
 @given(worlds())
-def test_every_row_of_a_release_has_an_unscoped_cell_per_payer_and_governed_modifier(world: World) -> None:
+def test_every_day_of_a_release_has_one_unscoped_cell_per_payer_and_governed_modifier(world: World) -> None:
     modifiers = governed_modifiers(rules_frame(world.rules)).to_list()
-    unscoped = {
-        (row["code"], row["component"], row["payer_id"], row["modifier"], row["valid_from"])
-        for row in cube_of(world)
-        if is_unscoped(row)
-    }
+    starts = sorted({row["valid_from"] for row in world.listed})
+    after = {start: following - DAY for start, following in pairwise(starts)}
+    spans: dict[tuple[str, ...], list[tuple[date, date | None]]] = {}
+    for row in filter(is_unscoped, cube_of(world)):
+        key = (row["code"], row["component"], row["payer_id"], row["modifier"])
+        spans.setdefault(key, []).append((row["valid_from"], row["valid_to"]))
     for listed, payer, modifier in product(world.listed, PAYER_NAMES, modifiers):
-        assert (listed["code"], listed["component"], payer, modifier, listed["valid_from"]) in unscoped
-
-
-@settings(deadline=None, max_examples=12)
-@given(worlds(), st.integers(min_value=1, max_value=200))
-def test_rows_and_their_order_do_not_depend_on_the_size_of_pieces(world: World, chunk_rows: int) -> None:
-    profiles, cube = resolved(indicators(world.listed), rules_frame(world.rules))
-    pieces = list(written_out(cube.cells, profiles.code_profile, chunk_rows=chunk_rows))
-    whole = pl.concat(written_out(cube.cells, profiles.code_profile, chunk_rows=1_000_000))
-    assert pl.concat(pieces).equals(whole)
-    assert whole.columns == list(CodePayerModifier.column_names())
+        for day in (listed["valid_from"], after.get(listed["valid_from"], listed["valid_from"] + 400 * DAY)):
+            cells = spans[listed["code"], listed["component"], payer, modifier]
+            assert sum(first <= day and (last is None or day <= last) for first, last in cells) == 1
 
 
 @settings(deadline=None, max_examples=20)
