@@ -1,4 +1,4 @@
-"""One process with all that it starts: wall seconds, and the highest memory that the whole tree held at one time (Linux)."""
+"""What one process takes with all that it starts: time, and the highest memory that the whole tree held at one time (Linux)."""
 
 import os
 import subprocess
@@ -16,6 +16,8 @@ class Measured(NamedTuple):
     """What one run took."""
 
     seconds: float
+    processor_seconds: float
+    """Time on all processors together, which a busy machine changes little."""
     peak_mb: float
 
 
@@ -41,7 +43,7 @@ def measured(command: Sequence[str], *, folder: Path, log: Path, environment: Ma
     if started.returncode:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
         raise RunFailedError(f"{' '.join(command)} ended with {started.returncode}:\n{end}")
-    return Measured(seconds, max(usage.ru_maxrss / 1024, watch.peak_mb))
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, max(usage.ru_maxrss / 1024, watch.peak_mb))
 
 
 class _TreeWatch(threading.Thread):

@@ -23,6 +23,8 @@ from bench.measured import Measured, measured
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _PEERS = _PROJECT / "bench" / "peers"
+SOURCES = ("cms_pfs", "cms_hcpcs", "cms_ncci", "cms_icd10cm", "nucc", "cms_pos")
+"""Folders that every side reads."""
 TABLES = (
     "pfs_indicator",
     "hcpcs_code",
@@ -35,8 +37,8 @@ TABLES = (
 )
 """Tables that every side writes."""
 OURS, PANDAS, DBT, FLOOR = "payer-reference", "pandas", "dbt-duckdb", "floor"
-FLOOR_SECONDS = "seconds.json"
-"""File in which the floor writes the seconds that count."""
+FLOOR_TIMES = "times.json"
+"""File in which the floor writes the times that count."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -54,6 +56,7 @@ class Result(NamedTuple):
     name: str
     runs: int
     seconds: float
+    processor_seconds: float
     peak_mb: float
     rows: dict[str, int]
     parquet_mb: float
@@ -72,15 +75,11 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         outputs = given.keep or Path(temporary)
-        chosen = sides(
-            given.raw, outputs, peers_python=given.peers_python, runs=given.runs, peer_runs=given.peer_runs, threads=given.threads
-        )
+        chosen = sides(given, outputs)
         read_mb = _warm(given.raw) / 1e6
         runs = _take_turns(chosen, outputs)
         results = [_result(side, runs[side.name], outputs / side.name) for side in chosen]
-    print(
-        f"{date.today()}, {platform.machine()}, {os.cpu_count()} processors, {given.threads} threads, {read_mb:,.0f} MB of files"
-    )
+    print(f"{date.today()}, {platform.machine()}, {given.threads} threads, {os.cpu_count()} processors, {read_mb:,.1f} MB read")
     print("\n".join(table_lines(results)))
 
 
@@ -102,13 +101,14 @@ def sides(given: argparse.Namespace, outputs: Path) -> list[Side]:
 
 
 def _take_turns(chosen: Sequence[Side], outputs: Path) -> dict[str, list[Measured]]:
-    """Runs of every side by its name, one of each in turn."""
+    """Counted runs of every side by its name, one of each in turn, after a first turn that is not counted."""
     runs: dict[str, list[Measured]] = {side.name: [] for side in chosen}
-    for turn in range(max(side.runs for side in chosen)):
+    for turn in range(max(side.runs for side in chosen) + 1):
         for side in chosen:
-            if turn < side.runs:
-                runs[side.name].append(_run(side, outputs))
-                print(f"{side.name}: {runs[side.name][-1].seconds:.1f} s", file=sys.stderr)
+            if turn <= side.runs:
+                taken = _run(side, outputs)
+                runs[side.name] += [taken] if turn else []
+                print(f"{side.name}: {taken.seconds:.1f} s{'' if turn else ', not counted'}", file=sys.stderr)
     return runs
 
 
@@ -118,14 +118,14 @@ def _run(side: Side, outputs: Path) -> Measured:
     shutil.rmtree(output, ignore_errors=True)
     (output / "parquet").mkdir(parents=True)
     taken = measured(side.command, folder=_PROJECT, log=outputs / f"{side.name}.log")
-    stated = output / FLOOR_SECONDS
-    return taken._replace(seconds=json.loads(stated.read_text(encoding="utf-8"))) if stated.exists() else taken
+    stated = output / FLOOR_TIMES
+    return taken._replace(**json.loads(stated.read_text(encoding="utf-8"))) if stated.exists() else taken
 
 
 def _warm(raw: Path) -> int:
     """Read every byte once, so that no side pays for the disk; the number of bytes."""
     total = 0
-    for path in sorted(path for path in raw.rglob("*") if path.is_file()):
+    for path in [path for source in SOURCES for path in sorted((raw / source).rglob("*")) if path.is_file()]:
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK_BYTES):
                 total += len(block)
@@ -139,6 +139,7 @@ def _result(side: Side, runs: Sequence[Measured], output: Path) -> Result:
         side.name,
         len(runs),
         statistics.median(run.seconds for run in runs),
+        statistics.median(run.processor_seconds for run in runs),
         statistics.median(run.peak_mb for run in runs),
         dict(_rows(parquet, database)),
         sum(path.stat().st_size for path in parquet) / 1e6,
@@ -172,6 +173,7 @@ def table_lines(results: Sequence[Result]) -> list[str]:
         ("counted runs", [str(result.runs) for result in results]),
         ("seconds", [f"{result.seconds:,.2f}" for result in results]),
         (f"seconds / {first.name}", [f"{result.seconds / first.seconds:,.2f}" for result in results]),
+        ("processor seconds", [f"{result.processor_seconds:,.2f}" for result in results]),
         ("peak MB", [f"{result.peak_mb:,.0f}" for result in results]),
         (f"peak MB / {first.name}", [f"{result.peak_mb / first.peak_mb:,.2f}" for result in results]),
     ]

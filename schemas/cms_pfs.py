@@ -244,7 +244,7 @@ class LocalityCounty(Table):
     state_name: str = column("State; where the file leaves it blank, that of the rows above.", free_text=True)
     fee_schedule_area: str = column("Name of the locality without footnote marks.", free_text=True)
     counties: str = column("Its counties.", free_text=True)
-    has_two_contractors: bool = column("The file's `*`: two contractors serve the locality.")
+    is_split_between_contractors: bool = column("The file's `*`: two contractors serve the locality.")
     release_id: str = column("Release that states it.")
     source_file: str = column("Path of the raw file below raw/.", references="raw_file.source_file")
     source_row: pl.Int64 = column("Line of the file.", at_least=1)

@@ -34,5 +34,5 @@ class Taxonomy(Table):
         name = "taxonomy"
         unique = ["taxonomy_code", "valid_from"]
         metadata = {
-            "facts": TableFacts("codes", "specialty and validity", ("taxonomy_code", "valid_from"), "CC0-1.0", (0, 100_000))
+            "facts": TableFacts("codes", "specialty and validity", ("taxonomy_code", "valid_from"), "NUCC", (0, 100_000))
         }

@@ -2,8 +2,8 @@
 
 Two things that the file says are not what they seem. A blank ACT EFF DT beside the action N, none, is the ADD DT: all 116 such
 codes of the October 2020 workbook have it in the fixed-width file of 2019. An ASC group 19 or 20 before an ASC date of six
-digits is the beginning of the date, which stands two places too far left (five codes of 2018, whose later files confirm the
-date); their group is not known.
+digits is the beginning of the date, which stands two places too far left (five codes of 2018; the later files
+confirm the date of three); their group is not known.
 """
 
 from collections.abc import Sequence

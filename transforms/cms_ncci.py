@@ -14,6 +14,9 @@ from transforms.ncci_ptp import Part, edits
 from transforms.sources import Built, SourceFile, Tables, merged
 
 _KINDS: dict[type[Table], Kind] = {NcciPtp: Kind.DATED, NcciMue: Kind.SNAPSHOT, NcciAddon: Kind.DATED}
+_SILENT = {"known_from", "release_id", "source_file", "source_row"}
+"""Columns that say which release a row comes from, not what it says."""
+_PERIOD = {"valid_from", "valid_to"}
 
 
 def build(files: Sequence[SourceFile], tables: Tables) -> Built:  # noqa: ARG001 - every source is given the tables before it
@@ -53,16 +56,39 @@ def _over_time(
     parts: Sequence[ReleaseTables], setting: str | None, model: type[Table], kind: Kind
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of one setting over the releases that have it, and what changed between them."""
+    name = model.table_name()
     mine = pl.lit(value=True) if setting is None else pl.col("setting") == setting
-    given = [
-        (part.period, part.built.tables[model.table_name()].filter(mine))
-        for part in parts
-        if model.table_name() in part.built.tables
-    ]
+    given = [(part.period, part.built.tables[name].filter(mine)) for part in parts if name in part.built.tables]
     having = [(period, rows) for period, rows in given if rows.height]
     releases = ordered([period for period, _ in having])
-    rows = pl.concat([rows for _, rows in having])
-    return history(rows, model, kind, releases), changes(rows, model, kind, releases, source="cms_ncci")
+    settled, others = _settled([rows for _, rows in having], model, kind)
+    rows = pl.concat(others)
+    return pl.concat([settled, history(rows, model, kind, releases)]), changes(rows, model, kind, releases, source="cms_ncci")
+
+
+def _settled(releases: Sequence[pl.DataFrame], model: type[Table], kind: Kind) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Rows that every release says alike, as the oldest says them, and what else each release says.
+
+    Of 2.5 million pairs a quarter changes some thousands, and only those need to be set in order over time.
+    """
+    if len(releases) == 1:
+        return releases[0].clear(), list(releases)
+    silent = _SILENT | (_PERIOD if kind is Kind.SNAPSHOT else set())
+    says = [name for name in model.column_names() if name not in silent]
+    alike = _placed(releases[0], says, 0)
+    for number, rows in enumerate(releases[1:], start=1):
+        alike = alike.join(_placed(rows, says, number), on=says, nulls_equal=True)
+    others = [rows.filter(~_is_at(alike[str(number)])) for number, rows in enumerate(releases)]
+    return releases[0].filter(_is_at(alike["0"])), others
+
+
+def _placed(rows: pl.DataFrame, names: Sequence[str], number: int) -> pl.DataFrame:
+    """The named columns and, under the release's number, the place of each row."""
+    return rows.select(*names, pl.int_range(pl.len(), dtype=pl.UInt32).alias(str(number)))
+
+
+def _is_at(places: pl.Series) -> pl.Expr:
+    return pl.int_range(pl.len(), dtype=pl.UInt32).is_in(places.implode())
 
 
 def _settings(rows: pl.DataFrame) -> list[str | None]:

@@ -57,8 +57,7 @@ def code_list(listings: pl.DataFrame, sections: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("code_system", "code", "valid_from").first(),
             pl.col("last").max().alias("valid_to"),
-            pl.col("known_from").min(),
-            pl.col("source_file").first(),
+            pl.col("known_from", "source_file").first(),
         )
         .with_columns(valid_to=pl.when(pl.col("valid_to") != _OPEN).then("valid_to"))
     )

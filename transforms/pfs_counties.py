@@ -27,7 +27,7 @@ def locality_counties(file: SourceFile, *, period: Period) -> Companion:
     named = with_zeros(table.rows).with_columns(
         state_name=pl.when(state != "").then(state).forward_fill(),
         fee_schedule_area=area.str.strip_chars(" *"),
-        has_two_contractors=pl.when(area.str.ends_with("*")).then(pl.lit("true")).otherwise(pl.lit("false")),
+        is_split_between_contractors=pl.when(area.str.ends_with("*")).then(pl.lit("true")).otherwise(pl.lit("false")),
         release_id=pl.lit(period.release_id),
         valid_from=pl.lit(period.valid_from),
         valid_to=pl.lit(period.valid_to),

@@ -3,7 +3,7 @@
 A side of `bench.sources`; it runs in an environment with bench/peers/requirements.txt and imports nothing of the project.
 DuckDB reads neither zip nor xlsx nor XML here, so a small step before dbt turns them into text; it counts like everything else.
 """
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, import-untyped"
 
 import argparse
 import csv

@@ -3,7 +3,7 @@
 A side of `bench.sources`; it runs in an environment with bench/peers/requirements.txt and imports nothing of the project.
 It binds to line numbers and column positions, and a row that breaks a check stops it.
 """
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, import-untyped"
 
 import argparse
 import csv
@@ -192,6 +192,7 @@ def hcpcs_code(raw: Path) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True)
     texts = [name for name in HCPCS_FIELDS if name != "description"]
     rows[texts] = rows[texts].apply(lambda column: column.str.strip()).replace("", None)
+    rows["statute"] = rows["statute"].str.replace(r"\s+", " ", regex=True)
     rows["code_system"] = code_system(rows["code"])
     shifted = rows["asc_group_code"].isin(["19", "20"])  # a date that stands two places too far left
     rows.loc[shifted, "asc_date_text"] = rows["asc_group_code"] + rows["asc_date_text"]

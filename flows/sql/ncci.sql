@@ -1,4 +1,4 @@
-CREATE MACRO ncci_releases() AS TABLE
+CREATE OR REPLACE MACRO ncci_releases() AS TABLE
 SELECT DISTINCT
     kind.table_name,
     kind.setting,
@@ -23,7 +23,7 @@ ORDER BY kind.table_name, kind.setting, loaded.valid_from;
 
 COMMENT ON MACRO TABLE ncci_releases IS 'Which quarters of NCCI are loaded, by table and setting: ncci_releases().';
 
-CREATE MACRO ncci_pairs(the_code, on_date := current_date, for_setting := NULL) AS TABLE
+CREATE OR REPLACE MACRO ncci_pairs(the_code, on_date := current_date, for_setting := NULL) AS TABLE
 WITH asked AS (
     SELECT the_code AS asked_code, CAST(on_date AS DATE) AS asked_date, kind.setting
     FROM (VALUES ('practitioner'), ('outpatient_hospital')) AS kind (setting)
@@ -89,7 +89,7 @@ ORDER BY asked.setting DESC, edit.stands_in, edit.other_code, edit.valid_from, e
 
 COMMENT ON MACRO TABLE ncci_pairs IS 'Every pair in force on a day that has the code in either column, and whether a modifier may bypass it: ncci_pairs(code, on_date, for_setting :=). One row not_published per setting without any.';
 
-CREATE MACRO ncci_bypass(code_one, code_two, on_date := current_date, for_setting := 'practitioner') AS TABLE
+CREATE OR REPLACE MACRO ncci_bypass(code_one, code_two, on_date := current_date, for_setting := 'practitioner') AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
 loaded AS (
     SELECT min(given.valid_from) AS first_day, max(given.valid_to) AS last_day, max_by(given.release_id, given.valid_to) AS newest
@@ -229,7 +229,7 @@ ORDER BY answers.modifier;
 
 COMMENT ON MACRO TABLE ncci_bypass IS 'For two codes on one day, whether each NCCI-associated modifier may bypass the edit between them, which code is denied without it, and on which code the modifier may stand: ncci_bypass(code, code, on_date, for_setting :=). The codes may come in either order.';
 
-CREATE MACRO units_limit(the_code, on_date := current_date, for_setting := 'practitioner') AS TABLE
+CREATE OR REPLACE MACRO units_limit(the_code, on_date := current_date, for_setting := 'practitioner') AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
 loaded AS (
     SELECT
@@ -272,7 +272,7 @@ LEFT JOIN ncci_mue AS units
 
 COMMENT ON MACRO TABLE units_limit IS 'The most units of a code on a line or a day (MUE), or one row not_published: units_limit(code, on_date, for_setting :=). The release is the last one that starts on or before the day.';
 
-CREATE MACRO addon_primaries(the_code, on_date := current_date) AS TABLE
+CREATE OR REPLACE MACRO addon_primaries(the_code, on_date := current_date) AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
 loaded AS (
     SELECT min(given.valid_from) AS first_day, max(given.valid_to) AS last_day, max_by(given.release_id, given.valid_to) AS newest

@@ -40,3 +40,13 @@ def exported_bytes(release: Path) -> dict[str, bytes]:
     """Every file of a release whose bytes must not depend on the run."""
     kept = (".parquet", ".csv", ".json", ".md")
     return {path.relative_to(release).as_posix(): path.read_bytes() for path in sorted(release.rglob("*")) if path.suffix in kept}
+
+
+def exported_hashes(release: Path) -> dict[str, str]:
+    """The same files with the hash of their bytes, for releases too large to hold in memory."""
+    paths = [path for path in sorted(release.rglob("*")) if path.suffix in {".parquet", ".csv", ".json", ".md"}]
+    hashes = {}
+    for path in paths:
+        with path.open("rb") as stream:
+            hashes[path.relative_to(release).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashes

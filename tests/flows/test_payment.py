@@ -608,9 +608,7 @@ def test_a_contractors_price_has_the_opps_amount_as_its_ceiling(database: Connec
     # CMS's OPPSCAP file of 2025 prints 150.69 for this row: [3.28 x 1.419 + 0.01 x 0.445] x 32.3465 = 150.6949...
     answer = price(database, "0633T", "TC", setting="nonfacility", locality="01112-05")
     assert (answer["payment_status"], answer["opps_cap_usd"], answer["fee_usd"]) == ("not_published", Decimal("150.69"), None)
-    assert answer["notes"][0:] == ["NA indicator: the service is rarely or never performed in this setting."] * answer[
-        "reason"
-    ].startswith("never") + ["The contractor's price cannot exceed the OPPS amount."]
+    assert answer["notes"] == ["The contractor's price cannot exceed the OPPS amount."]
 
 
 # ---------------------------------------------------------------- anesthesia

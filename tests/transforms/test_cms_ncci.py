@@ -21,7 +21,7 @@ from schemas import NcciAddon, NcciMue, NcciPtp
 from tests.transforms.builders import finding, listed
 from transforms.cms_ncci import build, combine
 from transforms.errors import StructureError
-from transforms.history import ReleaseTables
+from transforms.history import Kind, ReleaseTables, changes, history, ordered
 from transforms.ncci_files import named
 from transforms.ncci_ptp import COLUMNS, tab_table
 from transforms.periods import quarter
@@ -538,10 +538,10 @@ def test_a_limit_that_is_none_is_refused(row: Sequence[str], column: str, check:
 
 
 def test_a_code_with_two_limits_has_none() -> None:
-    built = limits(LIMIT_ROWS[0], LIMIT_ROWS[1], changed_limit := ("0001U", "7", *LIMIT_ROWS[0][2:]))
+    built = limits(LIMIT_ROWS[0], LIMIT_ROWS[1], ("0001U", "7", *LIMIT_ROWS[0][2:]))
     reason = "The key (setting, code, valid_from) must occur once."
     assert listed(built.findings) == [finding(LIMITS, row, "*", "ncci_mue.key.unique", None, reason) for row in (8, 10)]
-    assert changed_limit[0] not in built.tables["ncci_mue"]["code"].to_list()
+    assert built.tables["ncci_mue"]["code"].to_list() == ["0010U"]
 
 
 def test_a_limit_with_too_few_cells_is_refused() -> None:
@@ -703,6 +703,33 @@ def test_a_release_without_a_setting_says_nothing_about_it() -> None:
     assert built.tables["ncci_ptp"]["valid_to"].null_count() == 2
     assert built.tables["ncci_addon"].height == 5
     assert built.tables["change"].is_empty()
+
+
+_EDIT = st.tuples(
+    st.sampled_from("ABC"), st.sampled_from(["20200101", "20220101"]), st.sampled_from(["*", "20221231"]), st.sampled_from("01")
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(_EDIT, min_size=1, max_size=4, unique_by=lambda edit: edit[:2]), min_size=1, max_size=3))
+def test_what_every_release_says_alike_is_kept_as_the_history_of_all_rows_has_it(quarters: list[list[tuple[str, ...]]]) -> None:
+    """Rows that no release changes take a short cut; the whole history must come out the same."""
+    parts = [
+        release(
+            f"2026-{month:02}",
+            (
+                tabbed([(f"0001{two}", "36000", "", start, end, bypass, MANUAL) for two, start, end, bypass in edits]),
+                "ccipra-v320r0-f1.txt",
+            ),
+        )
+        for month, edits in zip((1, 4, 7), quarters, strict=False)
+    ]
+    built = combine(parts)
+    releases = ordered([part.period for part in parts])
+    rows = pl.concat([part.built.tables["ncci_ptp"] for part in parts])
+    key = NcciPtp.facts().key
+    assert_frame_equal(built.tables["ncci_ptp"].sort(key), history(rows, NcciPtp, Kind.DATED, releases).sort(key))
+    assert_frame_equal(built.tables["change"], changes(rows, NcciPtp, Kind.DATED, releases, source="cms_ncci"))
 
 
 def test_releases_of_which_every_row_was_refused_make_no_rows() -> None:

@@ -35,7 +35,7 @@ def counties(*lines: str) -> Companion:
 def test_state_is_filled_down_and_zeros_come_back() -> None:
     found = counties(*LINES)
     columns = ("contractor_code", "locality_code", "part_number", "state_name", "fee_schedule_area", "counties")
-    assert found.rows.accepted.select(*columns, "has_two_contractors", "source_row").rows() == [
+    assert found.rows.accepted.select(*columns, "is_split_between_contractors", "source_row").rows() == [
         ("10112", "00", 1, "ALABAMA", "STATEWIDE", "ALL COUNTIES", False, 5),
         ("02102", "01", 1, "ALASKA", "STATEWIDE", "ALL COUNTIES", False, 7),
         ("01112", "54", 1, "CALIFORNIA", "BAKERSFIELD", "KERN", False, 9),

@@ -23,7 +23,7 @@ listed as (
         tos_3 as type_of_service_3_code, tos_4 as type_of_service_4_code, tos_5 as type_of_service_5_code,
         cast(anest_bu as bigint) as anesthesia_base_unit_count, asc_grp as asc_group_code, {{ day('asc_dt') }} as asc_date,
         opps as outpatient_group_code, opps_pi as outpatient_policy_code, {{ day('opps_dt') }} as outpatient_group_date,
-        statute, procnote as processing_note_code, nullif(concat_ws(';', cim_1, cim_2, cim_3), '') as coverage_issues_sections,
+        regexp_replace(statute, '\s+', ' ', 'g') as statute, procnote as processing_note_code, nullif(concat_ws(';', cim_1, cim_2, cim_3), '') as coverage_issues_sections,
         nullif(concat_ws(';', mcm_1, mcm_2, mcm_3), '') as carriers_manual_sections,
         nullif(concat_ws(';', lab_1, lab_2, lab_3, lab_4, lab_5, lab_6, lab_7, lab_8), '') as laboratory_certifications,
         xref_1 as cross_reference_1, xref_2 as cross_reference_2, xref_3 as cross_reference_3, xref_4 as cross_reference_4,

@@ -1,7 +1,7 @@
 {% set remarks = "(?i)((?:\\s*\\([^()]*\\beffective\\b[^()]*\\))+)$" %}
 with tidy as (
-    select *, trim(regexp_replace(definition, '\s+', ' ', 'g')) as definition_text,
-        trim(regexp_replace(display, '\s+', ' ', 'g')) as display_text
+    select *, trim(regexp_replace(definition, '[\s\x{00A0}]+', ' ', 'g')) as definition_text,
+        trim(regexp_replace(display, '[\s\x{00A0}]+', ' ', 'g')) as display_text
     from {{ source('published', 'pos') }}
 )
 select
