@@ -75,7 +75,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         outputs = given.keep or Path(temporary)
-        chosen = sides(given, outputs)
+        python = given.peers_python
+        chosen = sides(given.raw, outputs, peers_python=python, runs=given.runs, peer_runs=given.peer_runs, threads=given.threads)
         read_mb = _warm(given.raw) / 1e6
         runs = _take_turns(chosen, outputs)
         results = [_result(side, runs[side.name], outputs / side.name) for side in chosen]
@@ -83,20 +84,18 @@ def main() -> None:
     print("\n".join(table_lines(results)))
 
 
-def sides(given: argparse.Namespace, outputs: Path) -> list[Side]:
+def sides(raw: Path, outputs: Path, *, peers_python: str, runs: int, peer_runs: int, threads: int) -> list[Side]:
     """The sides, in the order in which they take turns; the floor needs what this project wrote."""
 
     def command(*start: str, name: str) -> tuple[str, ...]:
-        return (*start, "--raw", raw, "--output", str((outputs / name).resolve()), "--threads", str(given.threads))
+        return (*start, "--raw", str(raw.resolve()), "--output", str((outputs / name).resolve()), "--threads", str(threads))
 
-    raw, peers_python = str(given.raw.resolve()), given.peers_python
-    tables = str((outputs / OURS / "parquet").resolve())
-    own = (sys.executable, "-m")
+    own, tables = (sys.executable, "-m"), str((outputs / OURS / "parquet").resolve())
     return [
-        Side(OURS, command(*own, "bench.project_pipeline", name=OURS), given.runs),
-        Side(PANDAS, command(peers_python, str(_PEERS / "pandas_pipeline.py"), name=PANDAS), given.peer_runs),
-        Side(DBT, command(peers_python, str(_PEERS / "dbt_pipeline.py"), name=DBT), given.peer_runs),
-        Side(FLOOR, (*command(*own, "bench.floor", name=FLOOR), "--tables", tables), given.runs),
+        Side(OURS, command(*own, "bench.project_pipeline", name=OURS), runs),
+        Side(PANDAS, command(peers_python, str(_PEERS / "pandas_pipeline.py"), name=PANDAS), peer_runs),
+        Side(DBT, command(peers_python, str(_PEERS / "dbt_pipeline.py"), name=DBT), peer_runs),
+        Side(FLOOR, (*command(*own, "bench.floor", name=FLOOR), "--tables", tables), runs),
     ]
 
 

@@ -22,7 +22,9 @@ from schemas.derive.documents import dictionary, package, resource
 LICENCES = {
     "CC0-1.0": "CC0 1.0 for the curated facts and everything derived from them",
     "US-GOV": "Works of the United States Government, not protected by copyright",
+    "NUCC": "Health Care Provider Taxonomy of the NUCC, codes as identifiers; names and definitions only in a licensed build",
 }
+"""Licences of tables; those of files and of rows are narrower."""
 
 
 class ExportedFile(NamedTuple):

@@ -1,6 +1,6 @@
 """What an open build may carry."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 from polars.testing import assert_frame_equal
@@ -25,7 +25,7 @@ class Owned(Table):
         """Facts about the table."""
 
         name = "owned"
-        metadata = {"facts": TableFacts("codes", "code", ("code",), "CC0-1.0", (0, 10))}
+        metadata: ClassVar = {"facts": TableFacts("codes", "code", ("code",), "CC0-1.0", (0, 10))}
 
 
 def descriptions(*licences: str) -> pl.DataFrame:
