@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,15 +25,15 @@ class RunFailedError(Exception):
     """A measured process ended with an error; its log says which."""
 
 
-def measured(command: Sequence[str], *, folder: Path, log: Path, environment: Mapping[str, str] | None = None) -> Measured:
+def measured(command: Sequence[str], *, folder: Path, log: Path) -> Measured:
     """Run a command in a folder and wait for it. Raises RunFailedError with the end of its log where it fails.
 
-    The kernel's own high-water mark of each process is exact but says nothing about a tree, so trees are sampled, too. Caller:
-    the mark of a new process starts at what the calling process holds, so hold little.
+    Every 50 ms the kernel's high-water mark of each process is read, and what the whole tree holds. What is known after the end,
+    the mark that a process leaves behind, starts at the memory of whoever started it, so it only serves where nothing was read.
     """
     began = time.perf_counter()
     with log.open("wb") as sink:
-        started = subprocess.Popen(command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+        started = subprocess.Popen(command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
         watch = _TreeWatch(started.pid)
         watch.start()
         _, status, usage = os.wait4(started.pid, 0)
@@ -43,7 +43,7 @@ def measured(command: Sequence[str], *, folder: Path, log: Path, environment: Ma
     if started.returncode:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
         raise RunFailedError(f"{' '.join(command)} ended with {started.returncode}:\n{end}")
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, max(usage.ru_maxrss / 1024, watch.peak_mb))
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, watch.peak_mb or usage.ru_maxrss / 1024)
 
 
 class _TreeWatch(threading.Thread):
@@ -58,8 +58,8 @@ class _TreeWatch(threading.Thread):
     def run(self) -> None:
         while not self._ended.wait(_PAUSE_SECONDS):
             tree = _tree(self._root)
-            if len(tree) > 1:
-                self.peak_mb = max(self.peak_mb, sum(map(_share_mb, tree)))
+            together = sum(map(_share_mb, tree)) if len(tree) > 1 else 0.0
+            self.peak_mb = max(self.peak_mb, together, *map(_high_water_mb, tree))
 
     def stop(self) -> None:
         self._ended.set()
@@ -77,8 +77,17 @@ def _tree(root: int) -> list[int]:
 
 def _share_mb(process: int) -> float:
     """Resident memory of a process, pages that several processes hold shared out among them."""
-    lines = _read(_PROCESSES / str(process) / "smaps_rollup").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return _stated_mb(process, "smaps_rollup", "Pss:")
+
+
+def _high_water_mb(process: int) -> float:
+    """Most resident memory of a process since it runs its program."""
+    return _stated_mb(process, "status", "VmHWM:")
+
+
+def _stated_mb(process: int, file: str, name: str) -> float:
+    lines = _read(_PROCESSES / str(process) / file).splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def _read(path: Path) -> str:

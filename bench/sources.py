@@ -19,6 +19,8 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
+
 from bench.measured import Measured, measured
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -148,8 +150,6 @@ def _result(side: Side, runs: Sequence[Measured], output: Path) -> Result:
 
 def _rows(parquet: Iterable[Path], database: Path) -> Iterator[tuple[str, int]]:
     """Rows by table. Raises ValueError where the database and the Parquet file of a table disagree."""
-    import duckdb  # after the last run: see bench.measured
-
     with duckdb.connect(str(database), read_only=True) if database.exists() else duckdb.connect() as connection:
         for path in parquet:
             (rows,) = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchall()[0]
