@@ -24,7 +24,6 @@ import duckdb
 from bench.measured import Measured, measured
 
 _PROJECT = Path(__file__).resolve().parents[1]
-_PEERS = _PROJECT / "bench" / "peers"
 SOURCES = ("cms_pfs", "cms_hcpcs", "cms_ncci", "cms_icd10cm", "nucc", "cms_pos")
 """Folders that every side reads."""
 TABLES = (
@@ -95,8 +94,8 @@ def sides(raw: Path, outputs: Path, *, peers_python: str, runs: int, peer_runs: 
     own, tables = (sys.executable, "-m"), str((outputs / OURS / "parquet").resolve())
     return [
         Side(OURS, command(*own, "bench.project_pipeline", name=OURS), runs),
-        Side(PANDAS, command(peers_python, str(_PEERS / "pandas_pipeline.py"), name=PANDAS), peer_runs),
-        Side(DBT, command(peers_python, str(_PEERS / "dbt_pipeline.py"), name=DBT), peer_runs),
+        Side(PANDAS, command(peers_python, "-m", "bench.peers.pandas_pipeline", name=PANDAS), peer_runs),
+        Side(DBT, command(peers_python, "-m", "bench.peers.dbt_pipeline", name=DBT), peer_runs),
         Side(FLOOR, (*command(*own, "bench.floor", name=FLOOR), "--tables", tables), runs),
     ]
 

@@ -158,7 +158,11 @@ def _raw_files(readings: Mapping[str, Reading]) -> pl.DataFrame:
 def _releases(inputs: Inputs, readings: Mapping[str, Reading]) -> pl.DataFrame:
     parts = {part.source_file: part for part in every_part(readings)}
     said = [statement for reading in readings.values() for statement in reading.statements]
-    stated = {(parts[each.source_file].source, parts[each.source_file].release_id): each for each in said}
+    stated: dict[tuple[str, str], Statement] = {}
+    for each in sorted(
+        said, key=lambda statement: statement.released is not None
+    ):  # one with a day of release comes last and stays
+        stated[parts[each.source_file].source, parts[each.source_file].release_id] = each
     origins = {(file.source, file.origin.release_id): file.origin for file in inputs.files}
     rows = [_release_row(origin, stated.get(key)) for key, origin in origins.items()]
     return ensure(pl.DataFrame(rows, schema=Release.polars_schema(), orient="row"), Release)

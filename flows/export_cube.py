@@ -62,7 +62,8 @@ def write_cube_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 def _rows(connection: duckdb.DuckDBPyConnection, model: type[Table], cells: list[str] | None = None) -> pl.DataFrame:
     """Rows of a table in the order of its key."""
     chosen, key = ", ".join(cells or model.column_names()), ", ".join(model.facts().key)
-    return connection.sql(f"SELECT {chosen} FROM (FROM {model.table_name()} ORDER BY {key})").pl()
+    rows: pl.DataFrame = connection.sql(f"SELECT {chosen} FROM (FROM {model.table_name()} ORDER BY {key})").pl()
+    return rows
 
 
 def _encoded(values: pl.Series) -> pa.DictionaryArray:

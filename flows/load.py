@@ -16,13 +16,13 @@ from schemas.derive.ddl import add_key, comments, create_table, quoted
 STORAGE_VERSION = "v1.5.0"
 """Storage format of the published file: clients of that version and newer read it."""
 _SQL = Path(__file__).parent / "sql"
-SCRIPTS = ("cube.sql", "macros.sql", "ncci.sql")
+SCRIPTS = ("cube.sql", "macros.sql", "ncci.sql", "payment_line.sql", "payment.sql")
 """Views and macros, in the order in which they are made; a later one may use an earlier one."""
 _MEMORY_LIMIT = "1000MB"
 ROW_GROUP_ROWS = 122_880
 """Rows of a row group, in the database and in Parquet; fixed, so that bytes do not depend on threads."""
 _UNKEYED_ROWS = 1_000_000
-"""From here on the key is judged by a query: an index over millions of texts would double the file and the memory."""
+"""From here on only the gate judges the key: an index over 2.5 million pairs makes 257 MB of 14 and takes 5 seconds."""
 
 
 def load(dataset: Dataset, path: Path, *, threads: int, before: Path | None = None, kept: Collection[str] = ()) -> dict[str, int]:

@@ -13,7 +13,7 @@ from flows.parts import Part, Parts, parts_of
 from flows.registry import SOURCES, Source
 from schemas import TABLES
 from transforms.code import code_list
-from transforms.errors import SeveralErrors, StructureError
+from transforms.errors import SeveralSourcesError, StructureError
 from transforms.gate import findings_frame
 from transforms.history import ReleaseTables
 from transforms.sources import Built, SourceFile, Tables, empty, merged
@@ -46,7 +46,7 @@ def read_sources(files: Sequence[InputFile], *, cache: Path, step: Step) -> dict
         except StructureError as error:
             errors.append(error)
     if errors:
-        raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
+        raise errors[0] if len(errors) == 1 else SeveralSourcesError(errors)
     return readings
 
 

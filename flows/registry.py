@@ -159,7 +159,16 @@ SOURCES = (
         period_of=day,
         combine=cms_pos.combine,
     ),
-    Source("code_pages", ("*.txt",), (), _CMS, _PAGE_TABLES, code_pages.build, needs=("payers", "cms_pfs", "cms_hcpcs"), may_be_blank=True),
+    Source(
+        "code_pages",
+        ("*.txt",),
+        (),
+        _CMS,
+        _PAGE_TABLES,
+        code_pages.build,
+        needs=("payers", "cms_pfs", "cms_hcpcs"),
+        may_be_blank=True,
+    ),
 )
 
 CUBE_SOURCES = ("code_sections", "payers", "modifiers", "payer_rules", "cms_pfs", "cms_hcpcs", "code_pages")

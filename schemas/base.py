@@ -50,8 +50,8 @@ def column(
     """A column's declaration.
 
     `references` names the `table.column` that holds every value (empty cells and 'any' excepted). `values` is the whole
-    vocabulary. `free_text` marks prose and names taken from outside, which exports guard against spreadsheet formulas. `owner` names who holds the copyright in the words of a column;
-    an open build leaves such a column empty, so it must be nullable.
+    vocabulary. `free_text` marks prose and names taken from outside, which exports guard against spreadsheet formulas. `owner`
+    names who holds the copyright in the words of a column; an open build leaves such a column empty, so it must be nullable.
     """
     return pa.Field(
         description=description,

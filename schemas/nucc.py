@@ -33,6 +33,4 @@ class Taxonomy(Table):
 
         name = "taxonomy"
         unique = ["taxonomy_code", "valid_from"]
-        metadata = {
-            "facts": TableFacts("codes", "specialty and validity", ("taxonomy_code", "valid_from"), "NUCC", (0, 100_000))
-        }
+        metadata = {"facts": TableFacts("codes", "specialty and validity", ("taxonomy_code", "valid_from"), "NUCC", (0, 100_000))}

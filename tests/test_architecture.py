@@ -29,6 +29,8 @@ FORBIDDEN_NAMES_IN_TRANSFORMS = {
     "today",
     "utcnow",
 }
+READS_BYTES = {"ncci_ptp.py": {"read_csv"}}
+"""Polars reads the bytes it is given here, no file."""
 DERIVED_TABLES = {
     "answer", "change", "code", "code_answer_set", "code_payer_modifier", "code_profile", "contradiction", "finding", "profile_rule",
     "raw_file", "release",
@@ -61,7 +63,7 @@ def test_imports_go_one_way(folder: str, allowed: set[str]) -> None:
 def test_transforms_touch_no_prefect_database_clock_file_or_network() -> None:
     for path in modules("transforms"):
         assert not set(imported(path)) & FORBIDDEN_IN_TRANSFORMS, path
-        assert not used_names(path) & FORBIDDEN_NAMES_IN_TRANSFORMS, path
+        assert not used_names(path) & (FORBIDDEN_NAMES_IN_TRANSFORMS - READS_BYTES.get(path.name, set())), path
 
 
 def test_a_look_up_imports_neither_prefect_nor_polars() -> None:

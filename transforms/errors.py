@@ -11,7 +11,7 @@ class StructureError(Exception):
         super().__init__(f"{where}: expected {expected}, found {found}. {advice}")
 
 
-class SeveralErrors(StructureError):
+class SeveralSourcesError(StructureError):
     """Several sources are not what they are declared to be; each says so on a line of its own."""
 
     def __init__(self, errors: Sequence[StructureError]) -> None:

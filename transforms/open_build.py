@@ -76,7 +76,7 @@ def _without_owned_words(rows: pl.DataFrame, model: type[Table]) -> tuple[pl.Dat
     left_out = [
         LeftOut(model.table_name(), f"column {column.name}, owned by {column.owner}", count)
         for column in owned
-        if (count := rows[column.name].is_not_null().sum())
+        if (count := rows.height - rows[column.name].null_count())
     ]
     return emptied, left_out
 

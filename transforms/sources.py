@@ -43,9 +43,7 @@ class SourceFile:
     @cached_property
     def raw(self) -> RawText:
         """The decoded text. Raises StructureError for what is not text (see `read.decode`)."""
-        return decode(
-            self.content, source_file=self.source_file, allow_cp1252=self.allow_cp1252, may_be_blank=self.may_be_blank
-        )
+        return decode(self.content, source_file=self.source_file, allow_cp1252=self.allow_cp1252, may_be_blank=self.may_be_blank)
 
     @property
     def name(self) -> str:

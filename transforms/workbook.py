@@ -5,7 +5,10 @@ import re
 import zipfile
 from collections.abc import Sequence
 from typing import NamedTuple
+from xml.etree.ElementTree import ParseError
 
+import defusedxml
+import defusedxml.ElementTree
 import fastexcel
 import polars as pl
 
@@ -16,6 +19,7 @@ from transforms.read import TextTable
 
 _END_OF_FILE = ("\x1a", "_x001A_")
 """The DOS end-of-file sign, and how a workbook spells it (CMS's workbooks of 2024)."""
+_CONTENTS = "xl/workbook.xml"
 _FORMULA = re.compile(rb"<f[\s/>]")
 
 
@@ -31,19 +35,17 @@ class Sheet(NamedTuple):
 
 def read_sheet(content: bytes, *, source_file: str, bounds: Bounds = BOUNDS) -> Sheet:
     """The first visible sheet. Raises StructureError for what is no workbook, has formulas, or leaves the bounds."""
-    _judge_workbook(content, source_file=source_file, bounds=bounds)
+    hidden = _judge_workbook(content, source_file=source_file, bounds=bounds)
     try:
         book = fastexcel.read_excel(content)
-        sheets = [(name, book.load_sheet(name, header_row=None, n_rows=0).visible) for name in book.sheet_names]
-        shown = [name for name, visibility in sheets if visibility == "visible"]
+        shown = [name for name in book.sheet_names if name not in hidden]
         if not shown:
             raise _refused(source_file, "a visible sheet", "none")
-        loaded = book.load_sheet(shown[0], header_row=None, skip_rows=0, dtypes="string")
-        frame = loaded.to_polars()
+        frame = book.load_sheet(shown[0], header_row=None, skip_rows=0, dtypes="string").to_polars()
     except fastexcel.FastExcelError as error:
         raise _refused(source_file, "an Excel workbook", str(error).splitlines()[0]) from error
     rows = frame.rename({name: f"column_{index}" for index, name in enumerate(frame.columns, start=1)})
-    return Sheet(source_file, rows, tuple(name for name, visibility in sheets if visibility != "visible"))
+    return Sheet(source_file, rows, hidden)
 
 
 def sheet_cells(sheet: Sheet, line: int) -> list[str]:
@@ -103,17 +105,31 @@ def _has_any(cells: Sequence[str]) -> pl.Expr:
     return pl.any_horizontal(pl.lit(value=False), *(pl.col(name).fill_null("").str.strip_chars() != "" for name in cells))
 
 
-def _judge_workbook(content: bytes, *, source_file: str, bounds: Bounds) -> None:
-    """A workbook is a zip archive: the same bounds hold, and no cell may be a formula."""
+def _judge_workbook(content: bytes, *, source_file: str, bounds: Bounds) -> tuple[str, ...]:
+    """Names of the hidden sheets. A workbook is a zip archive: the same bounds hold, and no cell may be a formula."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _refused(source_file, "an Excel workbook", str(error)) from error
     with archive:
-        for entry in judged(archive, source_file=source_file, bounds=bounds):
-            is_sheet = entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml")
+        entries = {entry.filename: entry for entry in judged(archive, source_file=source_file, bounds=bounds)}
+        for name, entry in entries.items():
+            is_sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
             if is_sheet and _FORMULA.search(content_of(archive, entry, source_file=source_file)):
-                raise _refused(f"{source_file}/{entry.filename}", "values", "a formula")
+                raise _refused(f"{source_file}/{name}", "values", "a formula")
+        if _CONTENTS not in entries:
+            raise _refused(source_file, "an Excel workbook", f"an archive without {_CONTENTS}")
+        return _hidden(content_of(archive, entries[_CONTENTS], source_file=source_file), source_file=source_file)
+
+
+def _hidden(contents: bytes, *, source_file: str) -> tuple[str, ...]:
+    """Sheets that the workbook's table of contents marks as hidden."""
+    try:
+        root = defusedxml.ElementTree.fromstring(contents)
+    except (defusedxml.DefusedXmlException, ParseError) as error:
+        raise _refused(f"{source_file}/{_CONTENTS}", "XML without entities", str(error)) from error
+    sheets = (element for element in root.iter() if element.tag.rsplit("}", 1)[-1] == "sheet")
+    return tuple(element.get("name", "") for element in sheets if element.get("state", "visible") != "visible")
 
 
 def _refused(where: str, expected: str, found: str) -> StructureError:

@@ -1,6 +1,6 @@
 """The same tables with dbt and DuckDB: unpack into a folder, external sources over it, models that clean, tests on the models.
 
-A side of `bench.sources`; it runs in an environment with bench/peers/requirements.txt and imports nothing of the project.
+A side of `bench.sources`; it runs in an environment with bench/peers/requirements.txt and without the project's packages.
 DuckDB reads neither zip nor xlsx nor XML here, so a small step before dbt turns them into text; it counts like everything else.
 """
 # mypy: disable-error-code="import-not-found, import-untyped"

@@ -1,6 +1,6 @@
 """The same tables in plain pandas, as one would write them first: read as text, clean, check, Parquet and DuckDB.
 
-A side of `bench.sources`; it runs in an environment with bench/peers/requirements.txt and imports nothing of the project.
+A side of `bench.sources`; it runs in an environment with bench/peers/requirements.txt and without the project's packages.
 It binds to line numbers and column positions, and a row that breaks a check stops it.
 """
 # mypy: disable-error-code="import-not-found, import-untyped"
@@ -9,10 +9,8 @@ import argparse
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import duckdb
@@ -20,16 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-TYPES = {
-    "": pa.string(),
-    "date": pa.date32(),
-    "flag": pa.bool_(),
-    "count": pa.int64(),
-    "rvu": pa.decimal128(9, 2),
-    "percent": pa.decimal128(5, 2),
-    "factor": pa.decimal128(9, 4),
-}
-CODE = r"(?:[0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4})"
+from bench.peers.pandas_tables import CODE, SPECS, TableSpec
+
 PFS_COLUMNS = [
     "code", "component", "description", "status_code", "is_not_used_for_payment", "work_rvu", "nonfacility_pe_rvu",
     "is_rare_in_nonfacility", "facility_pe_rvu", "is_rare_in_facility", "malpractice_rvu", "nonfacility_total_rvu",
@@ -66,25 +56,6 @@ HCPCS_LISTS = {
 }
 
 
-class TableSpec(NamedTuple):
-    """How a table is made and what must hold for it."""
-
-    name: str
-    read: Callable[[Path], pd.DataFrame]
-    columns: str
-    """Names in their order, each with its type behind a colon unless it is text."""
-    key: str
-    nullable: str = ""
-    values: Mapping[str, str] = MappingProxyType({})
-    patterns: Mapping[str, str] = MappingProxyType({})
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns as Arrow wants them."""
-        named = (column.partition(":") for column in self.columns.split())
-        return pa.schema([(name, TYPES[kind]) for name, _, kind in named])
-
-
 def main() -> None:
     """Every table, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,7 +65,7 @@ def main() -> None:
     given = parser.parse_args()
     with duckdb.connect(str(given.output / "tables.duckdb"), config={"threads": given.threads}) as connection:
         for spec in SPECS:
-            rows = spec.read(given.raw)
+            rows = READERS[spec.name](given.raw)
             check(rows, spec)
             typed = to_arrow(rows, spec)
             pq.write_table(typed, given.output / "parquet" / f"{spec.name}.parquet", compression="zstd", compression_level=3)
@@ -335,111 +306,16 @@ def place_of_service(raw: Path) -> pd.DataFrame:
     return rows
 
 
-SPECS = (
-    TableSpec(
-        "pfs_indicator",
-        pfs_indicator,
-        """code_system code component valid_from:date release_id valid_to:date status_code is_not_used_for_payment:flag
-        work_rvu:rvu nonfacility_pe_rvu:rvu is_rare_in_nonfacility:flag facility_pe_rvu:rvu is_rare_in_facility:flag
-        malpractice_rvu:rvu nonfacility_total_rvu:rvu facility_total_rvu:rvu pctc_code global_days_code
-        preoperative_percent:percent intraoperative_percent:percent postoperative_percent:percent multiple_procedure_code
-        bilateral_code assistant_code co_surgeon_code team_surgeon_code pricing_code endoscopic_base_code
-        conversion_factor_usd:factor supervision_code calculation_flag imaging_family_code opps_nonfacility_pe_rvu:rvu
-        opps_facility_pe_rvu:rvu opps_malpractice_rvu:rvu source_file""",
-        key="code_system code component valid_from",
-        nullable="pricing_code endoscopic_base_code",
-        values={
-            "component": "global 26 TC 53",
-            "status_code": "A B C D E F G H I J M N P R T X",
-            "pctc_code": "0 1 2 3 4 5 6 7 8 9",
-            "global_days_code": "000 010 090 MMM XXX YYY ZZZ",
-            "multiple_procedure_code": "0 1 2 3 4 5 6 7 9",
-            "bilateral_code": "0 1 2 3 9",
-            "assistant_code": "0 1 2 9",
-            "co_surgeon_code": "0 1 2 9",
-            "team_surgeon_code": "0 1 2 9",
-        },
-        patterns={"code": CODE, "endoscopic_base_code": CODE},
-    ),
-    TableSpec(
-        "hcpcs_code",
-        hcpcs_code,
-        """code_system code valid_from:date valid_to:date added_date:date action_effective_date:date termination_date:date
-        action_code coverage_code price_1_code price_2_code price_3_code price_4_code multiple_pricing_code betos_code
-        type_of_service_1_code type_of_service_2_code type_of_service_3_code type_of_service_4_code type_of_service_5_code
-        anesthesia_base_unit_count:count asc_group_code asc_date:date outpatient_group_code outpatient_policy_code
-        outpatient_group_date:date statute processing_note_code coverage_issues_sections carriers_manual_sections
-        laboratory_certifications cross_reference_1 cross_reference_2 cross_reference_3 cross_reference_4 cross_reference_5
-        release_id source_file""",
-        key="code_system code valid_from",
-        nullable="""valid_to added_date action_effective_date termination_date price_1_code price_2_code price_3_code price_4_code
-        multiple_pricing_code betos_code type_of_service_1_code type_of_service_2_code type_of_service_3_code
-        type_of_service_4_code type_of_service_5_code anesthesia_base_unit_count asc_group_code asc_date outpatient_group_code
-        outpatient_policy_code outpatient_group_date statute processing_note_code coverage_issues_sections
-        carriers_manual_sections laboratory_certifications cross_reference_1 cross_reference_2 cross_reference_3
-        cross_reference_4 cross_reference_5""",
-        values={"action_code": "A B C D F N P R S T", "coverage_code": "C D I M S"},
-        patterns={"code": CODE},
-    ),
-    TableSpec(
-        "ncci_ptp",
-        ncci_ptp,
-        """setting column_one_code column_two_code valid_from:date edit_number:count valid_to:date modifier_indicator
-        is_ever_in_force:flag is_prior_to_1996:flag rationale release_id source_file""",
-        key="setting column_one_code column_two_code valid_from edit_number",
-        nullable="valid_to",
-        values={"modifier_indicator": "0 1 9"},
-        patterns={"column_one_code": CODE, "column_two_code": CODE},
-    ),
-    TableSpec(
-        "ncci_mue",
-        ncci_mue,
-        """setting code valid_from:date valid_to:date mue_value:count adjudication_indicator adjudication rationale release_id
-        source_file""",
-        key="setting code valid_from",
-        nullable="valid_to",
-        values={"adjudication_indicator": "1 2 3"},
-        patterns={"code": CODE},
-    ),
-    TableSpec(
-        "ncci_addon",
-        ncci_addon,
-        """addon_code primary_code valid_from:date valid_to:date primary_kind edit_type is_ever_in_force:flag
-        addon_deletion_date:date primary_deletion_date:date special_instruction release_id source_file""",
-        key="addon_code primary_code valid_from",
-        nullable="valid_to addon_deletion_date primary_deletion_date special_instruction",
-        values={"edit_type": "1 2 3"},
-        patterns={"addon_code": CODE, "primary_code": rf"{CODE}|CCCCC"},
-    ),
-    TableSpec(
-        "diagnosis",
-        diagnosis,
-        """diagnosis_code valid_from:date valid_to:date is_billable:flag short_description long_description release_id
-        source_file""",
-        key="diagnosis_code valid_from",
-        nullable="valid_to",
-        patterns={"diagnosis_code": r"[A-Z][0-9A-Z]{2}(\.[0-9A-Z]{1,4})?"},
-    ),
-    TableSpec(
-        "taxonomy",
-        taxonomy,
-        """taxonomy_code valid_from:date valid_to:date section grouping classification specialization display_name definition
-        notes effective_date:date deactivation_date:date last_modified_date:date release_id source_file""",
-        key="taxonomy_code valid_from",
-        nullable="valid_to specialization notes definition effective_date deactivation_date last_modified_date",
-        values={"section": "Individual Non-Individual"},
-        patterns={"taxonomy_code": "[0-9A-Z]{9}X"},
-    ),
-    TableSpec(
-        "place_of_service",
-        place_of_service,
-        """place_of_service_code valid_from:date valid_to:date place_name description effective_note is_facility:flag
-        is_assigned:flag release_id source_file""",
-        key="place_of_service_code valid_from",
-        nullable="valid_to effective_note is_facility",
-        patterns={"place_of_service_code": "[0-9]{2}"},
-    ),
-)
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "pfs_indicator": pfs_indicator,
+    "hcpcs_code": hcpcs_code,
+    "ncci_ptp": ncci_ptp,
+    "ncci_mue": ncci_mue,
+    "ncci_addon": ncci_addon,
+    "diagnosis": diagnosis,
+    "taxonomy": taxonomy,
+    "place_of_service": place_of_service,
+}
 
 if __name__ == "__main__":
     main()

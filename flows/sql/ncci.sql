@@ -80,8 +80,8 @@ SELECT
     edit.source_file,
     edit.source_row,
     coalesce(asked.asked_date > loaded.last_day, false) AS is_stale,
-    loaded.newest AS newest_release,
-    loaded.last_day AS newest_release_last_day
+    loaded.newest AS release_used,
+    loaded.last_day AS release_last_day
 FROM asked
 LEFT JOIN loaded ON loaded.setting = asked.setting
 LEFT JOIN in_force AS edit ON edit.setting = asked.setting
@@ -222,8 +222,8 @@ SELECT
     answers.source_file,
     answers.source_row,
     coalesce(answers.asked_date > answers.last_day, false) AS is_stale,
-    answers.newest AS newest_release,
-    answers.last_day AS newest_release_last_day
+    answers.newest AS release_used,
+    answers.last_day AS release_last_day
 FROM answers
 ORDER BY answers.modifier;
 
@@ -261,8 +261,8 @@ SELECT
     units.source_file,
     units.source_row,
     coalesce(asked.asked_date > loaded.last_day, false) AS is_stale,
-    loaded.latest AS newest_release,
-    loaded.last_day AS newest_release_last_day
+    loaded.latest AS release_used,
+    loaded.last_day AS release_last_day
 FROM asked
 CROSS JOIN loaded
 LEFT JOIN ncci_mue AS units
@@ -300,8 +300,8 @@ SELECT
     edit.source_file,
     edit.source_row,
     coalesce(asked.asked_date > loaded.last_day, false) AS is_stale,
-    loaded.newest AS newest_release,
-    loaded.last_day AS newest_release_last_day
+    loaded.newest AS release_used,
+    loaded.last_day AS release_last_day
 FROM asked
 CROSS JOIN loaded
 LEFT JOIN ncci_addon AS edit

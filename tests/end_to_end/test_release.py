@@ -134,8 +134,9 @@ def test_database_parquet_and_csv_hold_the_same_rows(
     name = model.table_name()
     parquet = pl.read_parquet(release / "parquet" / f"{name}.parquet")
     assert parquet.schema == pl.Schema(model.polars_schema())
-    assert connection.sql(f"SELECT * FROM {name}").pl().equals(parquet)
     key = list(model.facts().key)
+    held = connection.sql(f"SELECT * FROM {name}").pl()  # a view gives its rows in any order
+    assert (held.sort(key) if model.facts().is_view else held).equals(parquet)
     assert parquet.select(key).equals(parquet.sort(key).select(key))
     with (release / "csv" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))

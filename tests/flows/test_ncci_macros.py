@@ -196,7 +196,7 @@ def test_names_of_files_mean_the_same_as_where_they_are_read(name: str) -> None:
 
 
 def test_every_macro_is_described(database: Connection) -> None:
-    made = set(re.findall(r"CREATE MACRO (\w+)\(", MACROS.read_text(encoding="utf-8")))
+    made = set(re.findall(r"CREATE OR REPLACE MACRO (\w+)\(", MACROS.read_text(encoding="utf-8")))
     described = rows(database, "SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal AND comment IS NOT NULL")
     assert (
         {name for (name,) in described}
@@ -226,8 +226,8 @@ def test_a_pair_in_full(database: Connection) -> None:
         "source_file": "f",
         "source_row": 11,
         "is_stale": False,
-        "newest_release": SECOND,
-        "newest_release_last_day": date(2026, 6, 30),
+        "release_used": SECOND,
+        "release_last_day": date(2026, 6, 30),
     }
 
 
@@ -256,7 +256,7 @@ def test_pairs_of_a_code_on_a_day(database: Connection, code: str, on: date, exp
 
 
 def test_pairs_are_given_for_every_setting(database: Connection) -> None:
-    query = "SELECT setting, disposition, reason, is_stale, newest_release FROM ncci_pairs('0030U', DATE '2026-07-01')"
+    query = "SELECT setting, disposition, reason, is_stale, release_used FROM ncci_pairs('0030U', DATE '2026-07-01')"
     assert rows(database, query) == [
         ("practitioner", "allowed_with_documentation", INDICATOR_1, True, SECOND),
         ("outpatient_hospital", "not_published", "No release of the pairs of this setting is loaded.", False, None),
@@ -301,8 +301,8 @@ def test_a_bypass_in_full(database: Connection) -> None:
         "source_file": "f",
         "source_row": 11,
         "is_stale": False,
-        "newest_release": SECOND,
-        "newest_release_last_day": date(2026, 6, 30),
+        "release_used": SECOND,
+        "release_last_day": date(2026, 6, 30),
     }
 
 
@@ -348,8 +348,8 @@ def test_whether_59_bypasses(
     assert rows(database, query, one, two, on) == [(disposition, reason, denied)]
 
 
-def test_a_day_after_the_newest_release_is_answered_from_it_and_says_so(database: Connection) -> None:
-    query = "SELECT disposition, is_stale, newest_release, newest_release_last_day FROM ncci_bypass('0001U', '0030U', DATE '2026-07-01') LIMIT 1"
+def test_a_day_after_the_release_used_is_answered_from_it_and_says_so(database: Connection) -> None:
+    query = "SELECT disposition, is_stale, release_used, release_last_day FROM ncci_bypass('0001U', '0030U', DATE '2026-07-01') LIMIT 1"
     assert rows(database, query) == [("allowed_with_documentation", True, SECOND, date(2026, 6, 30))]
 
 
@@ -385,7 +385,7 @@ def test_units_limits(
     is_stale: bool,
     release: str | None,
 ) -> None:
-    query = "SELECT status, mue_value, adjudication, reason, is_stale, newest_release FROM units_limit($1, $2)"
+    query = "SELECT status, mue_value, adjudication, reason, is_stale, release_used FROM units_limit($1, $2)"
     status = "not_published" if value is None else "published"
     assert rows(database, query, code, on) == [(status, value, adjudication, reason, is_stale, release)]
 
@@ -406,8 +406,8 @@ def test_a_limit_in_full(database: Connection) -> None:
         "source_file": "x",
         "source_row": 2,
         "is_stale": False,
-        "newest_release": SECOND,
-        "newest_release_last_day": date(2026, 6, 30),
+        "release_used": SECOND,
+        "release_last_day": date(2026, 6, 30),
     }
 
 

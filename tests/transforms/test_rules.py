@@ -375,9 +375,11 @@ SCHEDULE = [indicator("19307", phases=(10, 71, 19), bilateral_code="1")]
 
 
 def answers(stated: list[Row], *, listed: list[Row] | None = None, payer: str = "uhc", modifier: str = "50") -> list[Row]:
-    """Rows of the cube for one payer and modifier since the newest release."""
+    """Rows of the cube for one payer and modifier since the newest release, clipped to its first day."""
     rows = cube_rows(indicators(listed or SCHEDULE), rules_frame(stated))
-    return [row for row in rows if (row["payer_id"], row["modifier"]) == (payer, modifier) and row["valid_from"] >= OCTOBER_2025]
+    since = [row for row in rows if row["valid_to"] is None or row["valid_to"] >= OCTOBER_2025]
+    asked = [row for row in since if (row["payer_id"], row["modifier"]) == (payer, modifier)]
+    return [{**row, "valid_from": max(row["valid_from"], OCTOBER_2025)} for row in asked]
 
 
 def test_a_rule_answers_with_everything_it_says() -> None:
@@ -538,7 +540,7 @@ def test_before_the_oldest_release_only_rules_on_the_code_itself_answer() -> Non
     ]
     rows = cube_rows(indicators(SCHEDULE), rules_frame(stated))
     found = [(row["valid_from"], row["valid_to"], row["rule_id"]) for row in rows if row["valid_from"] < OCTOBER_2025]
-    assert found == [(date(2022, 1, 1), date(2025, 9, 30), "uhc.code")]
+    assert found == [(date(2022, 1, 1), None, "uhc.code")]
 
 
 def test_medicares_answer_stands_beside_another_payers_and_splits_its_cell() -> None:
