@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := schemas transforms flows tests bench
 
-.PHONY: refresh test check format lock bench clean help
+.PHONY: refresh test check format lock bench peers clean help
 
 refresh: .venv/installed  ## publish a release of what raw/ holds into output/
 	$(BIN)/payref refresh
@@ -28,8 +28,13 @@ lock: .venv/installed  ## renew requirements.lock
 bench: .venv/installed  ## measure a refresh; RAW=folder for other files than raw/
 	$(BIN)/python -m bench.refresh $(if $(RAW),--raw $(RAW))
 
+peers: .venv/installed  ## compare with pandas and dbt; RAW=folder with all published files
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers/requirements.txt
+	$(BIN)/python -m bench.sources --raw $(RAW) --peers-python .venv-peers/bin/python
+
 clean:  ## remove the environment and everything that was made
-	rm -rf .venv output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help:  ## list the rules
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:[^#]*## /\t/'

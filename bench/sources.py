@@ -1,6 +1,6 @@
 """The same published files to the same tables, side by side: this project, plain pandas, dbt with DuckDB, and the floor.
 
-`make bench-peers RAW=folder` runs it. Every side is a process of its own that writes one DuckDB file and one Parquet file per
+`make peers RAW=folder` runs it. Every side is a process of its own that writes one DuckDB file and one Parquet file per
 table; sides take turns, and the figures are medians. The peers keep neither the line of each row nor its publication date and
 report no refused rows; this project does, in the same seconds. The floor reads and unpacks the same bytes and writes the
 same Parquet from frames that lie in memory, and nothing else; its seconds leave out its start and the reading of the frames.
