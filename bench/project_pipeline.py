@@ -13,8 +13,9 @@ import duckdb
 import polars as pl
 
 from bench.sources import TABLES
+from flows.dataset import in_order
 from flows.discover import discover
-from flows.load import _UNKEYED_ROWS, ROW_GROUP_ROWS, STORAGE_VERSION, _append, configure
+from flows.load import ROW_GROUP_ROWS, STORAGE_VERSION, UNKEYED_ROWS, append, configure
 from flows.reading import read_files
 from flows.registry import SOURCES, Source
 from schemas import TABLES as DECLARED
@@ -66,11 +67,11 @@ def write(tables: dict[str, pl.DataFrame], output: Path, *, threads: int) -> Non
 
 def _load(connection: duckdb.DuckDBPyConnection, model: type[Table], rows: pl.DataFrame) -> None:
     """As `flows.load` does it: NOT NULL and CHECK from the declaration, the key where an index is worth its memory."""
-    ordered = rows.select(model.column_names()).sort(model.facts().key, nulls_last=False)
+    ordered = in_order(rows, model.table_name())
     _say(f"{model.table_name()} sorted")
     connection.execute(create_table(model))
-    _append(connection, model, ordered)
-    if ordered.height < _UNKEYED_ROWS:
+    append(connection, model, ordered)
+    if ordered.height < UNKEYED_ROWS:
         connection.execute(add_key(model))
     for comment in comments(model):
         connection.execute(comment)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -20,13 +20,6 @@ from transforms.sources import Built, SourceFile, Tables, empty, merged
 
 Step = Callable[..., Any]
 """Runs a function under a name: directly, or as a Prefect task."""
-
-
-class Release(NamedTuple):
-    """The files of one release of a source; a source without releases has one."""
-
-    release_id: str
-    files: tuple[InputFile, ...]
 
 
 def read_sources(files: Sequence[InputFile], *, cache: Path, step: Step) -> dict[str, Reading]:
@@ -60,13 +53,19 @@ def tables_of(readings: Mapping[str, Reading]) -> Frames:
 
 def read_files(source: Source, files: Sequence[InputFile], tables: Tables) -> tuple[Built, list[Part], list[str]]:
     """What the files of a source give, read anew."""
-    releases = [Release(name, tuple(group)) for name, group in groupby(files, key=lambda file: file.origin.release_id)]
-    read = [(release, parts_of(release.files, source)) for release in releases]
-    parts = [part for _, opened in read for part in opened.parts]
-    unread = [name for _, opened in read for name in opened.unread]
+    parts: list[Part] = []
+    unread: list[str] = []
+    built: list[ReleaseTables] = []
+    for _, group in groupby(files, key=lambda file: file.origin.release_id):
+        opened = parts_of(list(group), source)
+        parts += opened.parts
+        unread += opened.unread
+        if not source.has_releases:
+            return source.build(opened.files, tables), parts, unread
+        if opened.files:
+            built.append(_built(source, opened, tables))
     if not source.has_releases:
-        return source.build([file for _, opened in read for file in opened.files], tables), parts, unread
-    built = [_built(source, opened, tables) for _, opened in read if opened.files]
+        return source.build([], tables), parts, unread
     in_order = sorted(built, key=lambda release: (release.period.valid_from, release.period.release_id))
     combine = source.combine or (lambda releases: merged(release.built for release in releases))
     return combine(in_order), parts, unread

@@ -30,7 +30,7 @@ _TEXT = dict.fromkeys(_NAMES, pl.String)
 _PAIR = ("column_one_code", "column_two_code", "valid_from")
 _SAYS = ("valid_to", "modifier_indicator", "rationale", "is_prior_to_1996")
 _AT = "_at"
-_MARK, _CODE_BYTES, _HEAD_BYTES = "*", 5, 65_536
+_MARK, _CODE_BYTES, _DAY_BYTES, _HEAD_BYTES = "*", 5, 8, 65_536
 _FLAGS = {"": False, "*": True}
 _REASONS = {
     "valid_from": "Must be a date as YYYYMMDD.",
@@ -72,7 +72,9 @@ def edits(parts: Sequence[Part], *, period: Period) -> Built:
     ordered = sorted(parts, key=lambda part: (part.what.part or 0, part.file.source_file))
     _check_parts(ordered)
     read = [_read(part.file) for part in ordered]
-    numbered, repeated = _numbered(pl.concat([part.rows for part in read]))
+    joined = pl.concat([part.rows for part in read])
+    read = [part._replace(rows=part.rows.clear()) for part in read]  # millions of rows need not be held twice
+    numbered, repeated = _numbered(joined)
     rows = numbered.with_columns(
         setting=pl.lit(ordered[0].what.setting),
         known_from=pl.lit(period.published, dtype=pl.Date),
@@ -264,11 +266,19 @@ def _typed(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _stripped(cells: pl.DataFrame) -> pl.DataFrame:
-    """Cells without blanks around them; published files have none, so codes of five bytes are not looked at twice."""
-    widths = pl.col("column_one_code", "column_two_code").str.len_bytes() == _CODE_BYTES
-    texts = pl.col(_NAMES).str.strip_chars().replace("", None)
-    is_bare = cells.select(pl.all_horizontal(widths.all(ignore_nulls=False))).item()
-    return cells if is_bare else cells.with_columns(texts)
+    """Cells without blanks around them; where all are as wide as published ones there are none to take away."""
+    width = {name: pl.col(name).str.len_bytes() for name in _NAMES}
+    as_published = (
+        width["column_one_code"] == _CODE_BYTES,
+        width["column_two_code"] == _CODE_BYTES,
+        pl.col("is_prior_to_1996").fill_null(_MARK) == _MARK,
+        width["valid_from"] == _DAY_BYTES,
+        (pl.col("valid_to") == _MARK) | (width["valid_to"] == _DAY_BYTES),
+        width["modifier_indicator"] == 1,
+        ~(pl.col("rationale").str.starts_with(" ") | pl.col("rationale").str.ends_with(" ")),
+    )
+    is_bare = cells.select(pl.all_horizontal(holds.all(ignore_nulls=False) for holds in as_published)).item()
+    return cells if is_bare else cells.with_columns(pl.col(_NAMES).str.strip_chars().replace("", None))
 
 
 def _day(name: str) -> pl.Expr:
@@ -292,9 +302,10 @@ def _numbered(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     marked = several.select(_AT, *_PAIR, "source_file", "source_row", _again=is_again.to_series() & (pl.int_range(pl.len()) > 0))
     repeated = marked.filter("_again").sort(_AT)
     numbers = marked.filter(~pl.col("_again")).select(_AT, edit_number=_position_in_pair())
-    kept = placed.join(repeated, on=_AT, how="anti", maintain_order="left") if repeated.height else placed
-    joined = kept.join(numbers, on=_AT, how="left", maintain_order="left").drop(_AT)
-    return joined.with_columns(pl.col("edit_number").fill_null(1)), _repeated_findings(repeated)
+    ones = pl.repeat(1, rows.height, dtype=pl.Int64, eager=True)
+    counted_up = rows.with_columns(ones.scatter(numbers[_AT], numbers["edit_number"]).alias("edit_number"))
+    kept = pl.repeat(value=True, n=rows.height, dtype=pl.Boolean, eager=True).scatter(repeated[_AT], values=False)
+    return counted_up.filter(kept) if repeated.height else counted_up, _repeated_findings(repeated)
 
 
 def _position_in_pair() -> pl.Expr:

@@ -115,11 +115,15 @@ def _judge_workbook(content: bytes, *, source_file: str, bounds: Bounds) -> tupl
         entries = {entry.filename: entry for entry in judged(archive, source_file=source_file, bounds=bounds)}
         for name, entry in entries.items():
             is_sheet = name.startswith("xl/worksheets/") and name.endswith(".xml")
-            if is_sheet and _FORMULA.search(content_of(archive, entry, source_file=source_file)):
+            if is_sheet and _has_formula(content_of(archive, entry, source_file=source_file)):
                 raise _refused(f"{source_file}/{name}", "values", "a formula")
         if _CONTENTS not in entries:
             raise _refused(source_file, "an Excel workbook", f"an archive without {_CONTENTS}")
         return _hidden(content_of(archive, entries[_CONTENTS], source_file=source_file), source_file=source_file)
+
+
+def _has_formula(sheet: bytes) -> bool:
+    return b"<f" in sheet and _FORMULA.search(sheet) is not None
 
 
 def _hidden(contents: bytes, *, source_file: str) -> tuple[str, ...]:
