@@ -1,6 +1,8 @@
 """Every source read and normalised: from the cache where its files did not change, from the files otherwise."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,22 +27,32 @@ Step = Callable[..., Any]
 def read_sources(files: Sequence[InputFile], *, cache: Path, step: Step) -> dict[str, Reading]:
     """What every source gave, by its name. Raises StructureError for the sources that are not what they are declared to be.
 
-    Every source is tried, so that one refresh names all that must be mended, and what was read is kept for the next.
+    Every source is tried, so that one refresh names all that must be mended, and what was read is kept for the next. Published
+    sources that need no other are read beside the rest, because half of reading keeps only one processor busy.
     """
     readings: dict[str, Reading] = {}
-    errors: list[StructureError] = []
+    errors: dict[str, StructureError] = {}
     tables = tables_of(readings)
-    for source in SOURCES:
+
+    def read(source: Source) -> None:
         own = tuple(file for file in files if file.source == source.name)
-        if any(name not in readings for name in source.needs):
-            continue
         try:
             readings[source.name] = _reading(source, own, readings, tables, cache=cache, step=step)
         except StructureError as error:
-            errors.append(error)
+            errors[source.name] = error
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        apart = [source for source in SOURCES if source.has_releases and not source.needs]
+        running = [beside.submit(copy_context().run, read, source) for source in apart]
+        for source in SOURCES:
+            if source not in apart and all(name in readings for name in source.needs):
+                read(source)
+        for each in running:
+            each.result()
     if errors:
-        raise errors[0] if len(errors) == 1 else SeveralSourcesError(errors)
-    return readings
+        found = [errors[source.name] for source in SOURCES if source.name in errors]
+        raise found[0] if len(found) == 1 else SeveralSourcesError(found)
+    return {source.name: readings[source.name] for source in SOURCES}
 
 
 def tables_of(readings: Mapping[str, Reading]) -> Frames:

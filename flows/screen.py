@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -33,12 +34,19 @@ class Screen:
     def __init__(self) -> None:
         """Colours and widths follow the terminal; a pipe gets plain text."""
         self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        self._is_shown = Lock()
         self.messages = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
     def watch(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Run a step and say how long it took."""
+        """Run a step and say how long it took. Of steps that run beside each other the first shows that something goes on."""
         began = time.monotonic()
-        with self.messages.status(f"{name} ..."):
+        if self._is_shown.acquire(blocking=False):
+            try:
+                with self.messages.status(f"{name} ..."):
+                    result = function(*arguments, **options)
+            finally:
+                self._is_shown.release()
+        else:
             result = function(*arguments, **options)
         self.messages.print(f"  {name:<22} {time.monotonic() - began:6.1f} s", markup=False)
         return result

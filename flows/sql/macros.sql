@@ -24,8 +24,19 @@ WITH asked AS (
                 LIMIT 1
             ),
             'global'
-        ) AS asked_component
-    FROM (SELECT DISTINCT listed.code FROM code AS listed WHERE listed.code = the_code) AS known
+        ) AS asked_component,
+        known.listed_until
+    FROM (
+        SELECT
+            listed.code,
+            CASE
+                WHEN bool_or(CAST(on_date AS DATE) BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')) THEN NULL
+                ELSE max(listed.valid_to) FILTER (WHERE listed.valid_to < CAST(on_date AS DATE))
+            END AS listed_until
+        FROM code AS listed
+        WHERE listed.code = the_code
+        GROUP BY listed.code
+    ) AS known
     CROSS JOIN payer AS insurer
     WHERE insurer.payer_id = the_payer
 ),
@@ -50,6 +61,7 @@ answers AS (
         AND cell.component = asked.asked_component
         AND cell.payer_id = asked.asked_payer
         AND asked.asked_date BETWEEN cell.valid_from AND coalesce(cell.valid_to, DATE '9999-12-31')
+        AND asked.listed_until IS NULL
         AND cell.line_of_business IN ('any', asked.asked_line)
         AND cell.market IN ('any', in_market)
     JOIN organization_ancestor AS line ON line.organization_id = for_organization AND line.ancestor_id = cell.organization_id
@@ -70,6 +82,8 @@ SELECT
     coalesce(
         answers.reason,
         CASE
+            WHEN asked.listed_until IS NOT NULL
+                THEN 'No source lists the code on that day; it was listed until ' || asked.listed_until || '.'
             WHEN asked.asked_date < releases.first_day
                 THEN 'The oldest fee schedule release here starts on ' || releases.first_day || ' and no dated rule of the payer answers for that day.'
             ELSE 'No accepted row of the fee schedule in force on that day has this code; the table finding lists refused rows.'
@@ -87,7 +101,8 @@ SELECT
     answers.medicare_effect_percent,
     coalesce(asked.asked_date > releases.last_day, false) AS is_stale,
     releases.used AS release_used,
-    releases.last_day AS release_last_day
+    releases.last_day AS release_last_day,
+    asked.listed_until
 FROM asked
 CROSS JOIN governed
 CROSS JOIN releases
@@ -164,6 +179,7 @@ considered AS (
         asked.is_stale,
         asked.release_used,
         asked.release_last_day,
+        asked.listed_until,
         asked.asked_date BETWEEN rule.effective_from AND coalesce(rule.effective_to, DATE '9999-12-31') AS is_in_force,
         rule.line_of_business IN ('any', asked.asked_line)
             AND rule.market IN ('any', in_market)
@@ -179,9 +195,17 @@ considered AS (
 judged AS (
     SELECT
         considered.*,
-        considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope AND NOT considered.is_unknowable AS may_answer,
+        considered.state = 'effective'
+            AND considered.is_in_force
+            AND considered.is_in_scope
+            AND NOT considered.is_unknowable
+            AND considered.listed_until IS NULL AS may_answer,
         max(considered.rank) FILTER (
-            WHERE considered.state = 'effective' AND considered.is_in_force AND considered.is_in_scope AND NOT considered.is_unknowable
+            WHERE considered.state = 'effective'
+                AND considered.is_in_force
+                AND considered.is_in_scope
+                AND NOT considered.is_unknowable
+                AND considered.listed_until IS NULL
         ) OVER () AS top_rank
     FROM considered
 ),
@@ -193,6 +217,7 @@ verdicts AS (
             WHEN NOT judged.is_in_force THEN 'not_in_force'
             WHEN NOT judged.is_in_scope THEN 'other_scope'
             WHEN judged.is_unknowable THEN 'not_known'
+            WHEN judged.listed_until IS NOT NULL THEN 'not_listed'
             WHEN judged.rank < judged.top_rank THEN 'outranked'
             WHEN judged.answering_rule IS NULL THEN 'tied'
             WHEN judged.rule_id = judged.answering_rule THEN 'won'
@@ -214,6 +239,7 @@ SELECT
         WHEN 'other_scope' THEN 'Holds for ' || verdicts.organization_id || ', ' || verdicts.line_of_business || ', ' || verdicts.market || ' only.'
         WHEN 'not_in_force' THEN 'In force from ' || verdicts.effective_from || coalesce(' to ' || verdicts.effective_to, '') || '.'
         WHEN 'not_known' THEN 'A rule of higher precedence asks for indicators that no release states for that day.'
+        WHEN 'not_listed' THEN 'The code was listed until ' || verdicts.listed_until || ' only.'
         WHEN 'no_rule' THEN asked.reason
         ELSE 'The rule was ' || verdicts.verdict || ', so it does not answer.'
     END AS why,
@@ -257,7 +283,7 @@ SELECT
 FROM asked
 LEFT JOIN verdicts ON true
 ORDER BY
-    list_position(['won', 'tied', 'agrees', 'outranked', 'not_known', 'other_scope', 'not_in_force', 'announced', 'withdrawn'], verdicts.verdict),
+    list_position(['won', 'tied', 'agrees', 'outranked', 'not_listed', 'not_known', 'other_scope', 'not_in_force', 'announced', 'withdrawn'], verdicts.verdict),
     verdicts.rank DESC,
     verdicts.rule_id;
 

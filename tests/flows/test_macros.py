@@ -80,6 +80,7 @@ def test_a_row_of_modifiers_for_in_full(database: Connection) -> None:
         "is_stale": False,
         "release_used": None,
         "release_last_day": None,
+        "listed_until": None,
     }
 
 
