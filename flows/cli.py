@@ -74,6 +74,7 @@ def refresh(
         bool, typer.Option("--fetch", help="Download the newest published files into the raw folder first.")
     ] = False,
     accept_licence: Annotated[bool, typer.Option("--accept-licence", help="With --fetch: accept the AMA's licence.")] = False,
+    base_url: Annotated[str | None, typer.Option(help="With --fetch: a mirror, as for the command fetch.")] = None,
     licensed: Annotated[
         bool, typer.Option("--licensed", help="Carry AMA and ADA descriptors; for holders of the licences.")
     ] = False,
@@ -88,7 +89,7 @@ def refresh(
 
     began = time.monotonic()
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
-    fetched = _fetched(folder, is_licence_accepted=accept_licence) if fetch else ExitCode.OK
+    fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
     settings = Settings(folder, output, is_licensed=licensed, is_strict=strict, is_forced=force, threads=threads)
     try:
         release = unchanged(settings)
@@ -257,12 +258,12 @@ def sql(
         screen.say(f"The first {_SHOWN_ROWS} rows; --csv or --json prints all.")
 
 
-def _fetched(raw: Path, *, is_licence_accepted: bool) -> ExitCode:
+def _fetched(raw: Path, *, is_licence_accepted: bool, base_url: str | None) -> ExitCode:
     """Newest files of every source; what could not be had does not keep the rest from being refreshed."""
     from flows.fetch import FetchSettings
     from flows.fetch_report import fetch_and_report
 
-    code = fetch_and_report(screen, [], [], raw, FetchSettings(is_licence_accepted))
+    code = fetch_and_report(screen, [], [], raw, FetchSettings(is_licence_accepted, base_url=base_url))
     if code == ExitCode.USAGE:
         raise SystemExit(int(code))
     return code

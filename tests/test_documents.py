@@ -58,7 +58,9 @@ def test_every_command_named_exists() -> None:
 
 
 def test_every_option_named_exists() -> None:
-    helps = "".join(CliRunner().invoke(cli.app, [name, "--help"]).stdout for name in ("refresh", "lookup", "explain", "sql", "price", "fetch"))
+    helps = "".join(
+        CliRunner().invoke(cli.app, [name, "--help"]).stdout for name in ("refresh", "lookup", "explain", "sql", "price", "fetch")
+    )
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert option in helps, option
 

@@ -161,9 +161,7 @@ def test_codes_of_several_sources_are_listed_once() -> None:
         listing("71046", JANUARY, MARCH_31, source="cms_hcpcs", known_from=None, source_file="b.csv"),
     ]
     listed = code_list(pl.DataFrame(rows, schema=CodeListing.polars_schema(), orient="row"), section_table())
-    assert listed.select("valid_from", "valid_to", "source_file", "known_from").rows() == [
-        (JANUARY, JUNE_30, "b.csv", None)
-    ]
+    assert listed.select("valid_from", "valid_to", "source_file", "known_from").rows() == [(JANUARY, JUNE_30, "b.csv", None)]
 
 
 def test_no_listing_gives_no_code() -> None:
