@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import polars as pl
 
 from flows.export_cube import write_cube_csv, write_cube_parquet
 from flows.load import ROW_GROUP_ROWS, configure
@@ -108,9 +109,19 @@ def _write_parquet(connection: duckdb.DuckDBPyConnection, model: type[Table], fo
 
 def _write_csv(connection: duckdb.DuckDBPyConnection, model: type[Table], folder: Path) -> ExportedFile:
     path = folder / "csv" / f"{model.table_name()}.csv"
+    return _written(connection, model, path, folder=folder, by=write_cube_csv if model.facts().is_view else _sheet(model))
+
+
+def _sheet(model: type[Table]) -> Callable[[duckdb.DuckDBPyConnection, Path], int]:
+    """Writes a table as CSV through Polars: DuckDB's own writer loses the order of rows when two threads work on many."""
     cells = ", ".join(csv_cell(column) for column in model.columns())
-    copy = f"COPY (SELECT {cells} FROM {model.table_name()}) TO {quoted(str(path))} (FORMAT csv, HEADER true)"
-    return _written(connection, model, path, folder=folder, by=write_cube_csv if model.facts().is_view else _copied(copy))
+
+    def write(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+        rows: pl.DataFrame = connection.sql(f"SELECT {cells} FROM {model.table_name()}").pl()
+        rows.write_csv(path)
+        return rows.height
+
+    return write
 
 
 def _copied(statement: str) -> Callable[[duckdb.DuckDBPyConnection, Path], int]:

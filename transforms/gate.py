@@ -14,6 +14,8 @@ from transforms.errors import BrokenCheckError
 
 WHOLE_ROW = "*"
 """Stands for the column of a finding that concerns a row as a whole."""
+_JUDGED_ROWS = 500_000
+"""Rows judged at a time where the key is known to hold; every other check is about one row."""
 _CHECKS = {
     "isin": "isin",
     "str_matches": "pattern",
@@ -128,8 +130,14 @@ def _without(rows: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pandera_findings(rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
+    schema = _schema(rows, model)
+    pieces = rows.iter_slices(_JUDGED_ROWS) if schema.unique is None and rows.height else [rows]
+    return pl.concat([findings_frame(), *(_findings_of(piece, model, schema) for piece in pieces)])
+
+
+def _findings_of(rows: pl.DataFrame, model: type[Table], schema: DataFrameSchema) -> pl.DataFrame:
     try:
-        _schema(rows, model).validate(rows, lazy=True)
+        schema.validate(rows, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
         if cases["index"].null_count():

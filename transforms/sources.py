@@ -87,7 +87,7 @@ def counted(source_file: str, *, rows_read: int, accepted: pl.DataFrame, finding
     """The count of one file. Raises BrokenCheckError where accepted and refused rows do not add up to the rows read."""
     here = pl.col("source_file") == source_file
     refused = findings.filter(here & (pl.col("severity") == "refused")).select("source_row").n_unique()
-    kept = accepted.filter(here).height
+    kept = int(accepted.select(here.sum()).item())
     if kept + refused != rows_read:
         raise BrokenCheckError(f"{source_file}: {rows_read} rows read, but {kept} accepted and {refused} refused.")
     return FileCount(source_file, rows_read, kept, refused)
