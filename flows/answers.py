@@ -66,9 +66,21 @@ def asked(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequenc
         raise UnknownNameError("The query is empty.")
     cursor = connection.cursor()
     cursor.execute(query, list(parameters))
-    names = [column[0] for column in cursor.description or []]
+    names = _told_apart([column[0] for column in cursor.description or []])
     pieces = iter(lambda: cursor.fetchmany(_PIECE_ROWS), [])
     return Found(names, (values for piece in pieces for values in piece))
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names of columns, a name that comes again with its number: `effect_percent`, `effect_percent_2`."""
+    told: list[str] = []
+    for name in names:
+        count = 2
+        fresh = name
+        while fresh in told:
+            fresh, count = f"{name}_{count}", count + 1
+        told.append(fresh)
+    return told
 
 
 def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> list[Row]:

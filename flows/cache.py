@@ -81,36 +81,37 @@ def key_of(*facts: Any) -> str:
 
 
 def stored(folder: Path, key: str) -> Reading | None:
-    """The entry of a key, or None where there is none that is whole."""
+    """The entry of a key, or None where there is none that is whole: every table has the bytes that were kept."""
     place = folder / key
     try:
         said = json.loads((place / "entry.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        paths = {name: place / f"{name}.parquet" for name in [*said["tables"], _FINDINGS]}
+        if any(_sha256(path) != said["sha256"][name] for name, path in paths.items()):
+            return None
+        built = Built(
+            {},
+            pl.read_parquet(paths[_FINDINGS]),
+            [FileCount(*count) for count in said["counts"]],
+            [Statement(file, notice, date.fromisoformat(day) if day else None) for file, notice, day in said["statements"]],
+        )
+        parts, unread = [Part(*part) for part in said["parts"]], said["unread"]
+    except (OSError, ValueError, TypeError, KeyError, pl.exceptions.PolarsError):
         return None
-    paths = {name: place / f"{name}.parquet" for name in [*said["tables"], _FINDINGS]}
-    if not all(path.is_file() and path.stat().st_size == said["bytes"][name] for name, path in paths.items()):
-        return None
-    frames = Frames({name: _loader(path) for name, path in paths.items() if name != _FINDINGS})
-    built = Built(
-        {},
-        pl.read_parquet(paths[_FINDINGS]),
-        [FileCount(*count) for count in said["counts"]],
-        [Statement(file, notice, date.fromisoformat(day) if day else None) for file, notice, day in said["statements"]],
-    )
-    return Reading(key, built, [Part(*part) for part in said["parts"]], said["unread"], frames)
+    return Reading(key, built, parts, unread, Frames({name: _loader(path) for name, path in paths.items() if name != _FINDINGS}))
 
 
 def store(folder: Path, reading: Reading) -> None:
     """Keep what a source gave; the entry appears whole or not at all. Raises OSError."""
     place, building = folder / reading.key, folder / f"{reading.key}.new-{os.getpid()}"
     shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what the raw files hold, descriptors included
+    building.mkdir()
     for name in reading.tables:
         reading.tables[name].write_parquet(building / f"{name}.parquet", compression="zstd", row_group_size=_ROW_GROUP_ROWS)
     reading.findings.write_parquet(building / f"{_FINDINGS}.parquet")
     said = {
         "tables": list(reading.tables),
-        "bytes": {path.stem: path.stat().st_size for path in building.glob("*.parquet")},
+        "sha256": {path.stem: _sha256(path) for path in building.glob("*.parquet")},
         "counts": reading.counts,
         "statements": reading.statements,
         "parts": reading.parts,
@@ -127,6 +128,11 @@ def keep_only(folder: Path, keys: Iterable[str]) -> None:
     for place in folder.iterdir() if folder.is_dir() else []:
         if place.name not in used:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _loader(path: Path) -> Callable[[], pl.DataFrame]:

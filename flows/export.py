@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import polars as pl
 
+from flows.dataset import in_order
 from flows.export_cube import write_cube_csv, write_cube_parquet
 from flows.load import ROW_GROUP_ROWS, configure
-from flows.tables import csv_cell, metadata
+from flows.tables import csv_cells, metadata
 from schemas import TABLES
 from schemas.base import Table
 from schemas.derive.ddl import quoted
@@ -114,11 +114,10 @@ def _write_csv(connection: duckdb.DuckDBPyConnection, model: type[Table], folder
 
 def _sheet(model: type[Table]) -> Callable[[duckdb.DuckDBPyConnection, Path], int]:
     """Writes a table as CSV through Polars: DuckDB's own writer loses the order of rows when two threads work on many."""
-    cells = ", ".join(csv_cell(column) for column in model.columns())
 
     def write(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-        rows: pl.DataFrame = connection.sql(f"SELECT {cells} FROM {model.table_name()}").pl()
-        rows.write_csv(path)
+        rows = in_order(connection.sql(f"SELECT * FROM {model.table_name()}").pl(), model.table_name())
+        rows.select(csv_cells(model)).write_csv(path)
         return rows.height
 
     return write

@@ -11,8 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.dataset import in_order
 from flows.load import ROW_GROUP_ROWS
-from flows.tables import csv_cell, metadata
+from flows.tables import csv_cells, metadata
 from schemas import Answer, CodeAnswerSet, CodePayerModifier
 from schemas.base import Table
 from transforms.answer_sets import AnswerSets, cube_rows
@@ -44,12 +45,15 @@ def write_cube_parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> int
 
 
 def write_cube_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Write the cube's rows in the order of its key; how many there are. Raises OSError."""
+    """Write the cube's rows in the order of its key; how many there are. Raises OSError.
+
+    Lines are made of the very frames by whose positions the rows are put together.
+    """
     sets = AnswerSets(_rows(connection, CodeAnswerSet), _rows(connection, Answer))
     rows = cube_rows(sets)
-    cells = {column.name: csv_cell(column) for column in CodePayerModifier.columns()}
-    codes = _lines(_rows(connection, CodeAnswerSet, [cells[name] for name in _CODED]))
-    answers = _lines(_rows(connection, Answer, [cells[name] for name in _ANSWERED]))
+    cells = dict(zip(CodePayerModifier.column_names(), csv_cells(CodePayerModifier), strict=True))
+    codes = _lines(sets.code_answer_set.select(cells[name] for name in _CODED))
+    answers = _lines(sets.answer.select(cells[name] for name in _ANSWERED))
     line = pl.concat_str("code", pl.lit(","), "answer")
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(CodePayerModifier.column_names()) + "\n")
@@ -59,11 +63,9 @@ def write_cube_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     return rows.height
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, model: type[Table], cells: list[str] | None = None) -> pl.DataFrame:
+def _rows(connection: duckdb.DuckDBPyConnection, model: type[Table]) -> pl.DataFrame:
     """Rows of a table in the order of its key."""
-    chosen, key = ", ".join(cells or model.column_names()), ", ".join(model.facts().key)
-    rows: pl.DataFrame = connection.sql(f"SELECT {chosen} FROM (FROM {model.table_name()} ORDER BY {key})").pl()
-    return rows
+    return in_order(connection.sql(f"SELECT * FROM {model.table_name()}").pl(), model.table_name())
 
 
 def _encoded(values: pl.Series) -> pa.DictionaryArray:

@@ -1,6 +1,5 @@
 """The DuckDB file: tables from their declarations, rows sorted by key, keys as a second judge, views, macros and comments."""
 
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -30,17 +29,18 @@ UNKEYED_ROWS = 1_000_000
 def load(dataset: Dataset, path: Path, *, threads: int, before: Path | None = None, kept: Collection[str] = ()) -> dict[str, int]:
     """A new database file at `path` with every table; rows by table. Raises duckdb.Error where a declaration is broken.
 
-    `before` is the database of another release, whose tables `kept` are taken as they are.
+    `before` is the database of another release, whose tables `kept` are taken as they are. Their rows are copied, never the
+    file: blocks that it no longer uses may hold words that this release must not carry.
     """
-    if before is not None:
-        shutil.copyfile(before, path)
     with duckdb.connect() as connection:
         configure(connection, threads=threads, temporary=path.parent / "spill")
         connection.execute(f"ATTACH {quoted(str(path))} AS release (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE release")
+        if before is not None:
+            connection.execute(f"ATTACH {quoted(str(before))} AS before (READ_ONLY)")
         for model in TABLES:
-            if not model.facts().is_view and model.table_name() not in kept:
-                _replace(connection, model, dataset)
+            if not model.facts().is_view:
+                _make(connection, model, None if model.table_name() in kept else dataset)
         for script in SCRIPTS:
             connection.execute((_SQL / script).read_text(encoding="utf-8"))
         connection.execute("BEGIN")  # hundreds of statements would be as many times on the disk
@@ -50,6 +50,8 @@ def load(dataset: Dataset, path: Path, *, threads: int, before: Path | None = No
         rows = {model.table_name(): _count(connection, model) for model in TABLES}
         connection.execute("USE memory")
         connection.execute("DETACH release")
+        if before is not None:
+            connection.execute("DETACH before")
     return rows
 
 
@@ -64,16 +66,20 @@ def configure(connection: duckdb.DuckDBPyConnection, *, threads: int, temporary:
         connection.execute(f"SET temp_directory = {quoted(str(temporary))}")
 
 
-def _replace(connection: duckdb.DuckDBPyConnection, model: type[Table], dataset: Dataset) -> None:
-    """A table with its rows and its key; its frame is forgotten afterwards, so that large tables do not pile up in memory."""
+def _make(connection: duckdb.DuckDBPyConnection, model: type[Table], dataset: Dataset | None) -> None:
+    """A table with its rows and its key, from its frame or, without a dataset, from the database `before`.
+
+    Its frame is forgotten afterwards, so that large tables do not pile up in memory.
+    """
     name = model.table_name()
-    rows = dataset.tables[name]
-    connection.execute(f"DROP TABLE IF EXISTS {name}")
     connection.execute(create_table(model))
-    append(connection, model, rows)
-    if rows.height < UNKEYED_ROWS:
+    if dataset is None:
+        connection.execute(f"INSERT INTO {name} SELECT {', '.join(model.column_names())} FROM before.main.{name}")
+    else:
+        append(connection, model, dataset.tables[name])
+        dataset.tables.drop(name)
+    if _count(connection, model) < UNKEYED_ROWS:
         connection.execute(add_key(model))
-    dataset.tables.drop(name)
 
 
 def append(connection: duckdb.DuckDBPyConnection, model: type[Table], rows: pl.DataFrame) -> None:

@@ -38,7 +38,7 @@ def parts_of(files: Sequence[InputFile], source: Source) -> Parts:
     """Files of one release, or of a source without releases. Raises StructureError for archives that are not safe."""
     contents = [(file, read_bytes(file)) for file in files]
     opened = [pair for file, content in contents for pair in _opened(file, content, source)]
-    chosen = _preferred([file for file, _ in opened], source.files)
+    chosen = _preferred(opened, source.files)
     kept = [(file, part) for file, part in opened if file.source_file in chosen]
     names = {part.source_file for _, part in kept}
     every = [name for file, content in contents for name in _names(file, content)]
@@ -83,14 +83,14 @@ def _part(file: InputFile, name: str, content: bytes, *, archive: str | None) ->
     )
 
 
-def _preferred(files: Sequence[SourceFile], patterns: Sequence[str]) -> set[str]:
-    """Of files with one stem the one in the format named first; of equals the one found first."""
-    best: dict[str, tuple[int, int, str]] = {}
-    for at, file in enumerate(files):
+def _preferred(opened: Sequence[tuple[SourceFile, Part]], patterns: Sequence[str]) -> set[str]:
+    """Of files with one stem the one that an origin.json attests, then the format named first, then the one found first."""
+    best: dict[str, tuple[bool, int, int, str]] = {}
+    for at, (file, part) in enumerate(opened):
         stem, rank = PurePosixPath(file.name).stem.lower(), fits(file.name, patterns)
-        candidate = (len(patterns) if rank is None else rank, at, file.source_file)
+        candidate = (part.origin == "local", len(patterns) if rank is None else rank, at, file.source_file)
         best[stem] = min(best.get(stem, candidate), candidate)
-    return {name for _, _, name in best.values()}
+    return {name for *_, name in best.values()}
 
 
 def _names(file: InputFile, content: bytes) -> list[str]:

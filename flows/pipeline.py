@@ -65,7 +65,7 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
 def _new_release(settings: Settings, inputs: Inputs, release: str, *, step: Step) -> tuple[dict[str, int], dict[str, Any]]:
     """Build and publish; rows by table and the manifest. Sources and tables that did not change are taken over."""
     cache = settings.output / CACHE
-    readings = read_sources(inputs.files, cache=cache, step=step)
+    readings = read_sources(inputs.files, cache=cache, step=step, is_forced=settings.is_forced)
     keys = table_keys(readings, is_licensed=settings.is_licensed)
     found = None if settings.is_forced else reusable(settings.output, keys)
     kept = found.before.tables - TOLD_ANEW if found else frozenset[str]()

@@ -116,7 +116,8 @@ def _one_of(what: str, value: str, names: tuple[str, ...]) -> None:
 
 def _amount(answer: Row) -> str:
     status = str(answer["payment_status"])
-    return f"{answer['amount_usd']} USD" if answer["amount_usd"] is not None else status
+    rates = f" (rates of {answer['release_id']})" if answer["is_stale"] else ""
+    return f"{answer['amount_usd']} USD{rates}" if answer["amount_usd"] is not None else status
 
 
 def _weighted(answer: Row, practice: Decimal, malpractice: Decimal) -> str:

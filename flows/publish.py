@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from flows.cache import program
 from flows.database_name import DATABASE
 from flows.dataset import Dataset
 from flows.discover import Inputs
@@ -40,16 +41,16 @@ def current_release(output: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise StopError(f"{path}: expected JSON, found {error}. Remove output/current and refresh again.") from error
-    return manifest
+    return manifest if isinstance(manifest, dict) and {"release", "files"} <= manifest.keys() else None
 
 
 def is_published(output: Path, release: str) -> bool:
-    """The release is current and whole: every export has its size and the database its hash."""
+    """The release is current, made by this program and whole: every export has its size and the database its hash."""
     described = current_release(output)
-    if described is None or described["release"] != release:
+    if described is None or described.get("release") != release or described.get("program") != program():
         return False
     folder = output / "current"
     files = [(folder / file["path"], file["size_bytes"]) for file in described["files"]]
@@ -123,6 +124,7 @@ def manifest(
         "release": release,
         "build": settings.build,
         "schema_version": SCHEMA_VERSION,
+        "program": program(),
         "database": {"path": DATABASE, "storage_version": STORAGE_VERSION},
         "inputs": [
             {
@@ -157,17 +159,39 @@ def finish(folder: Path, described: dict[str, Any]) -> None:
 
 
 def publish(folder: Path, output: Path, *, release: str) -> None:
-    """The built folder as a release, then current: one rename, after which readers find the new one."""
+    """The built folder as a release, then current: one rename, after which readers find the new one.
+
+    A release of the same name that is there already is replaced without a moment in which there is none: current points to a
+    twin made of second names for the new files while the old folder is exchanged.
+    """
     target = output / "releases" / release
     if target.exists():
+        twin = output / "releases" / f"{release}.replacing"
+        shutil.rmtree(twin, ignore_errors=True)
+        shutil.copytree(folder, twin, copy_function=_second_name)
+        _switch(output, twin.name)
         shutil.rmtree(target)
+        folder.rename(target)
+        _switch(output, release)
+        shutil.rmtree(twin)
+        return
     folder.rename(target)
     _sync(target.parent)
+    _switch(output, release)
+
+
+def _switch(output: Path, release: str) -> None:
+    """Make a release current by one rename."""
     link = output / ".current-new"
     link.unlink(missing_ok=True)
     link.symlink_to(Path("releases") / release)
     link.replace(output / "current")
     _sync(output)
+
+
+def _second_name(source: str, target: str) -> str:
+    os.link(source, target)
+    return target
 
 
 def _verify(folder: Path, described: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ Step = Callable[..., Any]
 """Runs a function under a name: directly, or as a Prefect task."""
 
 
-def read_sources(files: Sequence[InputFile], *, cache: Path, step: Step) -> dict[str, Reading]:
+def read_sources(files: Sequence[InputFile], *, cache: Path, step: Step, is_forced: bool = False) -> dict[str, Reading]:
     """What every source gave, by its name. Raises StructureError for the sources that are not what they are declared to be.
 
     Every source is tried, so that one refresh names all that must be mended, and what was read is kept for the next. Published
@@ -37,7 +37,7 @@ def read_sources(files: Sequence[InputFile], *, cache: Path, step: Step) -> dict
     def read(source: Source) -> None:
         own = tuple(file for file in files if file.source == source.name)
         try:
-            readings[source.name] = _reading(source, own, readings, tables, cache=cache, step=step)
+            readings[source.name] = _reading(source, own, readings, tables, cache=cache, step=step, is_forced=is_forced)
         except StructureError as error:
             errors[source.name] = error
 
@@ -91,12 +91,13 @@ def _reading(
     *,
     cache: Path,
     step: Step,
+    is_forced: bool,
 ) -> Reading:
     facts = [(file.source_file, file.sha256, file.licence, str(file.origin.period)) for file in files]
     key = key_of(source.name, facts, [readings[name].key for name in source.needs])
     if source.has_releases and not files:
         return Reading(key, Built({}, findings_frame(), []), (), (), Frames({}))
-    kept = stored(cache, key) if source.has_releases else None
+    kept = stored(cache, key) if source.has_releases and not is_forced else None
     if kept is not None:
         return kept
     built, parts, unread = step(f"read {source.name}", read_files, source, files, tables)

@@ -43,10 +43,10 @@ def remember(output: Path, release: str, keys: Mapping[str, str]) -> None:
 
 def _known_keys(output: Path, release: str) -> dict[str, str]:
     try:
-        known: dict[str, str] = json.loads((output / CACHE / f"{release}.tables.json").read_text(encoding="utf-8"))
+        known = json.loads((output / CACHE / f"{release}.tables.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known
+    return known if isinstance(known, dict) else {}
 
 
 def _is_whole(folder: Path, files: list[ExportedFile]) -> bool:

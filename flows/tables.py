@@ -2,21 +2,20 @@
 
 import json
 
+import polars as pl
+
 from schemas.base import Column, Table
-from schemas.derive.ddl import described, sql_type
+from schemas.derive.ddl import described
 
-_FORMULA_STARTS = "['=', '+', '-', '@', chr(9), chr(10), chr(13), '＝', '＋', '－', '＠']"  # noqa: RUF001 - full-width signs start formulas too
+_FORMULA_START = r"^[=+\-@\t\n\r＝＋－＠]"  # noqa: RUF001 - full-width signs start formulas too
 
 
-def csv_cell(column: Column) -> str:
-    """A column as it stands in CSV: text that a spreadsheet would run as a formula gets an apostrophe in front.
+def csv_cells(model: type[Table]) -> list[pl.Expr]:
+    """Columns as they stand in CSV: text that a spreadsheet would run as a formula gets an apostrophe in front.
 
     Codes, dates and words of a fixed vocabulary cannot start that way, so only free columns are guarded.
     """
-    if sql_type(column.dtype) != "VARCHAR" or column.values or column.pattern:
-        return column.name
-    name, guarded = column.name, f"list_contains({_FORMULA_STARTS}, left({column.name}, 1))"
-    return f"CASE WHEN {guarded} THEN '''' || {name} ELSE {name} END AS {name}"
+    return [_guarded(column) for column in model.columns()]
 
 
 def metadata(model: type[Table]) -> dict[str, str]:
@@ -29,3 +28,10 @@ def metadata(model: type[Table]) -> dict[str, str]:
         "licence": facts.licence,
         "columns": json.dumps(columns, ensure_ascii=False),
     }
+
+
+def _guarded(column: Column) -> pl.Expr:
+    cell = pl.col(column.name)
+    if not isinstance(column.dtype, pl.String) or column.values or column.pattern:
+        return cell
+    return pl.when(cell.str.contains(_FORMULA_START)).then(pl.lit("'") + cell).otherwise(cell).alias(column.name)

@@ -12,13 +12,13 @@ WITH asked AS (
         known.code AS asked_code,
         insurer.payer_id AS asked_payer,
         CAST(on_date AS DATE) AS asked_date,
-        coalesce(for_line, insurer.default_line_of_business) AS asked_line,
+        coalesce(lower(for_line), insurer.default_line_of_business) AS asked_line,
         coalesce(
             as_component,
             (
                 SELECT rows_of_code.component
                 FROM code_profile AS rows_of_code
-                WHERE rows_of_code.code = the_code
+                WHERE rows_of_code.code = upper(the_code)
                     AND CAST(on_date AS DATE) BETWEEN rows_of_code.valid_from AND coalesce(rows_of_code.valid_to, DATE '9999-12-31')
                 ORDER BY list_position(['global', '26', 'TC', '53'], rows_of_code.component)
                 LIMIT 1
@@ -34,11 +34,11 @@ WITH asked AS (
                 ELSE max(listed.valid_to) FILTER (WHERE listed.valid_to < CAST(on_date AS DATE))
             END AS listed_until
         FROM code AS listed
-        WHERE listed.code = the_code
+        WHERE listed.code = upper(the_code)
         GROUP BY listed.code
     ) AS known
     CROSS JOIN payer AS insurer
-    WHERE insurer.payer_id = the_payer
+    WHERE insurer.payer_id = lower(the_payer)
 ),
 governed AS (SELECT DISTINCT rule.modifier FROM modifier_rule AS rule WHERE rule.modifier <> 'any'),
 releases AS (
@@ -63,8 +63,8 @@ answers AS (
         AND asked.asked_date BETWEEN cell.valid_from AND coalesce(cell.valid_to, DATE '9999-12-31')
         AND asked.listed_until IS NULL
         AND cell.line_of_business IN ('any', asked.asked_line)
-        AND cell.market IN ('any', in_market)
-    JOIN organization_ancestor AS line ON line.organization_id = for_organization AND line.ancestor_id = cell.organization_id
+        AND cell.market IN ('any', upper(in_market))
+    JOIN organization_ancestor AS line ON line.organization_id = lower(for_organization) AND line.ancestor_id = cell.organization_id
 )
 SELECT
     asked.asked_code AS code,
@@ -82,6 +82,8 @@ SELECT
     coalesce(
         answers.reason,
         CASE
+            WHEN lower(for_organization) NOT IN (SELECT named.organization_id FROM payer_organization AS named UNION ALL SELECT 'any')
+                THEN 'The organization ' || for_organization || ' is not in payer_organization.'
             WHEN asked.listed_until IS NOT NULL
                 THEN 'No source lists the code on that day; it was listed until ' || asked.listed_until || '.'
             WHEN asked.asked_date < releases.first_day
@@ -133,13 +135,13 @@ WITH answer AS (
         in_market := in_market,
         for_organization := for_organization
     ) AS given
-    WHERE given.modifier = the_modifier
+    WHERE given.modifier = upper(the_modifier)
 ),
 asked AS (
     SELECT
         answer.*,
         CAST(on_date AS DATE) AS asked_date,
-        coalesce(for_line, (SELECT insurer.default_line_of_business FROM payer AS insurer WHERE insurer.payer_id = answer.payer_id)) AS asked_line
+        coalesce(lower(for_line), (SELECT insurer.default_line_of_business FROM payer AS insurer WHERE insurer.payer_id = answer.payer_id)) AS asked_line
     FROM answer
 ),
 profiled AS (
@@ -182,9 +184,9 @@ considered AS (
         asked.listed_until,
         asked.asked_date BETWEEN rule.effective_from AND coalesce(rule.effective_to, DATE '9999-12-31') AS is_in_force,
         rule.line_of_business IN ('any', asked.asked_line)
-            AND rule.market IN ('any', in_market)
+            AND rule.market IN ('any', upper(in_market))
             AND rule.organization_id IN (
-                SELECT line.ancestor_id FROM organization_ancestor AS line WHERE line.organization_id = for_organization
+                SELECT line.ancestor_id FROM organization_ancestor AS line WHERE line.organization_id = lower(for_organization)
             ) AS is_in_scope
     FROM asked
     CROSS JOIN facts
@@ -304,11 +306,11 @@ SELECT
     min(member.citation_publisher) AS citation_publisher,
     min(member.citation_where) AS citation_where
 FROM modifier_group AS member
-JOIN payer AS insurer ON insurer.payer_id = the_payer
-JOIN organization_ancestor AS line ON line.organization_id = for_organization AND line.ancestor_id = member.organization_id
+JOIN payer AS insurer ON insurer.payer_id = lower(the_payer)
+JOIN organization_ancestor AS line ON line.organization_id = lower(for_organization) AND line.ancestor_id = member.organization_id
 WHERE member.group_kind = 'position'
-    AND member.payer_id IN ('any', the_payer)
-    AND member.line_of_business IN ('any', coalesce(for_line, insurer.default_line_of_business))
+    AND member.payer_id IN ('any', lower(the_payer))
+    AND member.line_of_business IN ('any', coalesce(lower(for_line), insurer.default_line_of_business))
     AND CAST(on_date AS DATE) BETWEEN coalesce(member.effective_from, DATE '1900-01-01') AND coalesce(member.effective_to, DATE '9999-12-31')
 GROUP BY ALL
 ORDER BY min(CASE WHEN member.payer_id = 'any' THEN 1 ELSE 0 END), min(line.distance), member.group_id, member.position;
@@ -316,9 +318,42 @@ ORDER BY min(CASE WHEN member.payer_id = 'any' THEN 1 ELSE 0 END), min(line.dist
 COMMENT ON MACRO TABLE position_rules IS 'The order of modifiers on a line that a payer asks for on a day, its own rules first: position_rules(payer, on_date, for_line :=, for_organization :=).';
 
 CREATE OR REPLACE MACRO codes_on(on_date := current_date) AS TABLE
-SELECT listed.code_system, listed.code, listed.section, listed.valid_from, listed.valid_to, listed.known_from, listed.source_file
+WITH read AS (
+    SELECT
+        given.source,
+        max_by(given.release_id, given.valid_from) AS release_used,
+        max_by(given.valid_to, given.valid_from) AS release_last_day
+    FROM release AS given
+    WHERE given.valid_from <= CAST(on_date AS DATE)
+    GROUP BY given.source
+),
+listed_by AS (
+    SELECT
+        listing.code_system,
+        listing.code,
+        string_agg(DISTINCT listing.source, ' ' ORDER BY listing.source) AS sources,
+        max_by(read.release_used, read.release_last_day) AS release_used,
+        max(read.release_last_day) AS release_last_day
+    FROM code_listing AS listing
+    JOIN read ON read.source = listing.source
+    WHERE CAST(on_date AS DATE) BETWEEN listing.valid_from AND coalesce(listing.valid_to, DATE '9999-12-31')
+    GROUP BY listing.code_system, listing.code
+)
+SELECT
+    listed.code_system,
+    listed.code,
+    listed.section,
+    listed.valid_from,
+    listed.valid_to,
+    listed.known_from,
+    listed.source_file,
+    listed_by.sources,
+    coalesce(CAST(on_date AS DATE) > listed_by.release_last_day, true) AS is_stale,
+    listed_by.release_used,
+    listed_by.release_last_day
 FROM code AS listed
+LEFT JOIN listed_by ON listed_by.code_system = listed.code_system AND listed_by.code = listed.code
 WHERE CAST(on_date AS DATE) BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')
 ORDER BY listed.code_system, listed.code, listed.valid_from;
 
-COMMENT ON MACRO TABLE codes_on IS 'Codes that a source lists on a day: codes_on(on_date). A code that was retired and came back is listed for each of its spans.';
+COMMENT ON MACRO TABLE codes_on IS 'Codes that a source lists on a day, by which sources, and whether that day lies after the last release of all of them: codes_on(on_date). A code that was retired and came back is listed for each of its spans.';

@@ -33,8 +33,8 @@ loaded AS (
     SELECT
         given.setting,
         min(given.valid_from) AS first_day,
-        max(given.valid_to) AS last_day,
-        max_by(given.release_id, given.valid_to) AS newest
+        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
+        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
     FROM ncci_releases() AS given
     WHERE given.table_name = 'ncci_ptp'
     GROUP BY given.setting
@@ -65,7 +65,7 @@ SELECT
     CASE
         WHEN edit.modifier_indicator = '0' THEN 'Indicator 0: no modifier bypasses the edit.'
         WHEN edit.modifier_indicator = '1' THEN 'Indicator 1: an NCCI-associated modifier bypasses the edit where clinically justified.'
-        WHEN loaded.newest IS NULL THEN 'No release of the pairs of this setting is loaded.'
+        WHEN loaded.first_day IS NULL THEN 'No release of the pairs of this setting is loaded.'
         WHEN asked.asked_date < loaded.first_day
             THEN 'The oldest NCCI release here starts on ' || loaded.first_day || ' and lists no edit of the code that covers that day.'
         ELSE 'No edit of the code is published for that day.'
@@ -80,7 +80,7 @@ SELECT
     edit.source_file,
     edit.source_row,
     coalesce(asked.asked_date > loaded.last_day, false) AS is_stale,
-    loaded.newest AS release_used,
+    loaded.used AS release_used,
     loaded.last_day AS release_last_day
 FROM asked
 LEFT JOIN loaded ON loaded.setting = asked.setting
@@ -92,7 +92,10 @@ COMMENT ON MACRO TABLE ncci_pairs IS 'Every pair in force on a day that has the 
 CREATE OR REPLACE MACRO ncci_bypass(code_one, code_two, on_date := current_date, for_setting := 'practitioner') AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
 loaded AS (
-    SELECT min(given.valid_from) AS first_day, max(given.valid_to) AS last_day, max_by(given.release_id, given.valid_to) AS newest
+    SELECT
+        min(given.valid_from) AS first_day,
+        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
+        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
     FROM ncci_releases() AS given
     WHERE given.table_name = 'ncci_ptp' AND given.setting = for_setting
 ),
@@ -142,7 +145,7 @@ verdict AS (
         loaded.*,
         chosen.* EXCLUDE (setting, known_from, is_ever_in_force, is_prior_to_1996, edit_number, is_in_force, why_not),
         CASE
-            WHEN loaded.newest IS NULL THEN 'not_published'
+            WHEN loaded.first_day IS NULL THEN 'not_published'
             WHEN counted.answers > 1 THEN 'not_published'
             WHEN chosen.is_in_force AND chosen.modifier_indicator = '1' THEN 'allowed_with_documentation'
             WHEN chosen.is_in_force THEN 'not_allowed'
@@ -150,7 +153,7 @@ verdict AS (
             ELSE 'not_published'
         END AS disposition,
         CASE
-            WHEN loaded.newest IS NULL THEN 'No release of the pairs of this setting is loaded.'
+            WHEN loaded.first_day IS NULL THEN 'No release of the pairs of this setting is loaded.'
             WHEN counted.answers > 1
                 THEN 'The table lists ' || counted.edits_in_force || ' edits of the pair in force on that day, and they differ.'
             WHEN chosen.is_in_force AND chosen.modifier_indicator = '1'
@@ -181,10 +184,32 @@ associated AS (
     CROSS JOIN asked
     WHERE known.is_ncci_associated
 ),
+-- A modifier that Medicare does not take on a code cannot stand there, whatever the pair's indicator says.
+taken AS (
+    SELECT
+        cell.modifier,
+        bool_or(cell.disposition = 'not_allowed' AND cell.code = verdict.column_one_code) AS is_refused_on_one,
+        bool_or(cell.disposition = 'not_allowed' AND cell.code = verdict.column_two_code) AS is_refused_on_two
+    FROM verdict
+    JOIN code_payer_modifier AS cell
+        ON cell.code IN (verdict.column_one_code, verdict.column_two_code)
+        AND cell.component = 'global'
+        AND cell.payer_id = 'medicare'
+        AND cell.organization_id = 'any'
+        AND cell.line_of_business = 'any'
+        AND cell.market = 'any'
+        AND verdict.asked_date BETWEEN cell.valid_from AND coalesce(cell.valid_to, DATE '9999-12-31')
+    GROUP BY cell.modifier
+),
 answers AS (
     SELECT
         known.modifier,
         verdict.*,
+        coalesce(taken.is_refused_on_one, false) AS is_refused_on_one,
+        coalesce(taken.is_refused_on_two, false) AS is_refused_on_two,
+        verdict.disposition = 'allowed_with_documentation'
+            AND is_refused_on_two
+            AND (is_refused_on_one OR verdict.asked_date < placement.effective_from) AS is_refused,
         verdict.disposition = 'allowed_with_documentation' AND NOT known.is_valid AS is_no_modifier,
         known.valid_from AS modifier_valid_from,
         known.valid_to AS modifier_valid_to,
@@ -193,22 +218,26 @@ answers AS (
     FROM verdict
     JOIN associated AS known ON known.place = 1
     LEFT JOIN placement ON placement.modifier = known.modifier
+    LEFT JOIN taken ON taken.modifier = known.modifier
 )
 SELECT
     for_setting AS setting,
     answers.column_one_code,
     answers.column_two_code,
     answers.modifier,
-    CASE WHEN answers.is_no_modifier THEN 'not_allowed' ELSE answers.disposition END AS disposition,
+    CASE WHEN answers.is_no_modifier OR answers.is_refused THEN 'not_allowed' ELSE answers.disposition END AS disposition,
     CASE
         WHEN answers.is_no_modifier
             THEN 'The modifier is valid from ' || answers.modifier_valid_from || coalesce(' to ' || answers.modifier_valid_to, '') || ', not on that day.'
+        WHEN answers.is_refused THEN 'Medicare does not take the modifier on the code on which it would have to stand.'
         ELSE answers.reason
     END AS reason,
     CASE WHEN answers.disposition IN ('allowed_with_documentation', 'not_allowed') THEN answers.column_two_code END AS denied_code,
     CASE
-        WHEN answers.disposition <> 'allowed_with_documentation' OR answers.is_no_modifier THEN 'not_applicable'
+        WHEN answers.disposition <> 'allowed_with_documentation' OR answers.is_no_modifier OR answers.is_refused THEN 'not_applicable'
         WHEN answers.on_either_from IS NULL THEN 'not_published'
+        WHEN answers.asked_date >= answers.on_either_from AND answers.is_refused_on_two THEN 'column_one'
+        WHEN answers.asked_date >= answers.on_either_from AND answers.is_refused_on_one THEN 'column_two'
         WHEN answers.asked_date >= answers.on_either_from THEN 'column_one_or_two'
         ELSE 'column_two'
     END AS modifier_stands_on,
@@ -222,7 +251,7 @@ SELECT
     answers.source_file,
     answers.source_row,
     coalesce(answers.asked_date > answers.last_day, false) AS is_stale,
-    answers.newest AS release_used,
+    answers.used AS release_used,
     answers.last_day AS release_last_day
 FROM answers
 ORDER BY answers.modifier;
@@ -275,7 +304,10 @@ COMMENT ON MACRO TABLE units_limit IS 'The most units of a code on a line or a d
 CREATE OR REPLACE MACRO addon_primaries(the_code, on_date := current_date) AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
 loaded AS (
-    SELECT min(given.valid_from) AS first_day, max(given.valid_to) AS last_day, max_by(given.release_id, given.valid_to) AS newest
+    SELECT
+        min(given.valid_from) AS first_day,
+        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
+        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
     FROM ncci_releases() AS given
     WHERE given.table_name = 'ncci_addon'
 )
@@ -288,7 +320,7 @@ SELECT
         WHEN edit.edit_type = '1' THEN 'Paid only beside one of the listed primary codes.'
         WHEN edit.edit_type = '2' THEN 'Paid only beside a primary code that the contractor chooses.'
         WHEN edit.edit_type = '3' THEN 'Paid beside a listed primary code or one that the contractor adds.'
-        WHEN loaded.newest IS NULL THEN 'No release of add-on codes is loaded.'
+        WHEN loaded.first_day IS NULL THEN 'No release of add-on codes is loaded.'
         WHEN asked.asked_date < loaded.first_day
             THEN 'The oldest release of add-on codes here starts on ' || loaded.first_day || ' and lists no edit of the code that covers that day.'
         ELSE 'No add-on edit of the code is published for that day.'
@@ -300,7 +332,7 @@ SELECT
     edit.source_file,
     edit.source_row,
     coalesce(asked.asked_date > loaded.last_day, false) AS is_stale,
-    loaded.newest AS release_used,
+    loaded.used AS release_used,
     loaded.last_day AS release_last_day
 FROM asked
 CROSS JOIN loaded

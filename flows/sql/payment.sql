@@ -174,6 +174,8 @@ judged AS (
             WHEN measured.route = 'never' THEN struct_pack(status := 'not_paid', reason := 'Status ' || measured.status_code || ': ' || measured.status_reason)
             WHEN measured.denied IS NOT NULL THEN struct_pack(status := 'not_paid', reason := measured.denied)
             WHEN measured.excluded IS NOT NULL THEN struct_pack(status := 'not_paid', reason := measured.excluded)
+            WHEN measured.route = 'relative_values' AND measured.setting_note IS NOT NULL
+                THEN struct_pack(status := 'not_published', reason := measured.setting_note || ' Which of these the patient is was not asked.')
             WHEN measured.route = 'contractor'
                 THEN struct_pack(status := 'not_published', reason := 'Status ' || measured.status_code || ': ' || measured.status_reason)
             WHEN measured.unpublished IS NOT NULL THEN struct_pack(status := 'not_published', reason := measured.unpublished)
@@ -236,7 +238,7 @@ SELECT
             CASE WHEN judged.is_national AND judged.route IN ('relative_values', 'anesthesia') THEN 'National amount: no locality was given, so no geographic adjustment is in it.' END,
             CASE WHEN judged.place.is_state THEN judged.place_given || ' has one locality in this release.' END,
             CASE WHEN judged.is_rare THEN 'NA indicator: the service is rarely or never performed in this setting.' END,
-            CASE WHEN judged.route <> 'never' THEN judged.setting_note END,
+            CASE WHEN judged.route NOT IN ('never', 'relative_values') THEN judged.setting_note END,
             CASE WHEN judged.is_capped THEN 'The OPPS amount is lower and caps the fee.' END,
             CASE WHEN judged.route = 'contractor' AND judged.exact_cap IS NOT NULL THEN 'The contractor''s price cannot exceed the OPPS amount.' END,
             CASE

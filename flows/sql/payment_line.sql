@@ -128,6 +128,7 @@ tokens AS (
 answered AS (
     SELECT
         tokens.*,
+        known.category,
         cell.disposition,
         cell.effect_kind,
         cell.effect_percent,
@@ -151,7 +152,8 @@ answered AS (
             WHEN cell.effect_kind = 'formula' THEN 'Modifier ' || tokens.modifier || ': ' || cell.reason || ' Formula: ' || cell.effect_formula || '.'
             ELSE 'Modifier ' || tokens.modifier || ': ' || cell.reason
         END AS message,
-        coalesce(cell.effect_kind = 'percent' AND cell.effect_percent <> 100, false) AS is_share
+        coalesce(cell.effect_kind = 'percent', false) AS is_percent,
+        is_percent AND cell.effect_percent <> 100 AS is_share
     FROM tokens
     LEFT JOIN modifier AS known ON known.modifier = tokens.modifier
     LEFT JOIN governed AS cell ON cell.modifier = tokens.modifier
@@ -160,10 +162,15 @@ effects AS (
     SELECT
         arg_min(answered.message, answered.place) FILTER (WHERE answered.outcome = 'not_paid') AS denied,
         arg_min(answered.message, answered.place) FILTER (WHERE answered.outcome = 'not_published') AS unpublished,
-        coalesce(count(*) FILTER (WHERE answered.is_share AND answered.outcome = 'paid'), 0) AS shares,
+        -- Two statements about one global period, such as 58 in full and 78 in part, contradict each other: then 100 percent counts, too.
+        CASE
+            WHEN count(*) FILTER (WHERE answered.is_percent AND answered.category = 'global_period') > 1
+                THEN count(*) FILTER (WHERE answered.is_percent AND answered.outcome = 'paid')
+            ELSE count(*) FILTER (WHERE answered.is_share AND answered.outcome = 'paid')
+        END AS shares,
         string_agg(
             answered.modifier || ' (' || rtrim(rtrim(CAST(answered.effect_percent AS VARCHAR), '0'), '.') || ' %)', ' and ' ORDER BY answered.place
-        ) FILTER (WHERE answered.is_share) AS share_names,
+        ) FILTER (WHERE answered.is_share OR (answered.is_percent AND answered.category = 'global_period')) AS share_names,
         arg_min(answered.effect_percent, answered.place) FILTER (WHERE answered.is_share) AS share,
         coalesce(sum(answered.effect_units), 0) AS added_units,
         max(TRY_CAST(answered.formula_base AS DECIMAL(9, 2))) AS formula_base,

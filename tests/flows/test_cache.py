@@ -34,7 +34,7 @@ def test_what_was_kept_comes_back_as_it_was(tmp_path: Path) -> None:
     assert_frame_equal(found.findings, findings_frame())
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "json"])
+@pytest.mark.parametrize("damage", ["missing", "short", "flipped", "{", "{}", "[]", "null"])
 def test_an_entry_that_is_not_whole_is_no_entry(tmp_path: Path, damage: str) -> None:
     store(tmp_path, reading("k"))
     table = tmp_path / "k" / "code.parquet"
@@ -43,8 +43,10 @@ def test_an_entry_that_is_not_whole_is_no_entry(tmp_path: Path, damage: str) -> 
             table.unlink()
         case "short":
             table.write_bytes(table.read_bytes()[:-1])
+        case "flipped":
+            table.write_bytes(table.read_bytes()[:-20] + bytes(20))
         case _:
-            (tmp_path / "k" / "entry.json").write_text("{", encoding="utf-8")
+            (tmp_path / "k" / "entry.json").write_text(damage, encoding="utf-8")
     assert stored(tmp_path, "k") is None
     assert stored(tmp_path, "other") is None
 

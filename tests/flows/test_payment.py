@@ -379,6 +379,14 @@ def test_a_percentage_of_100_is_no_second_percentage(database: Connection) -> No
     assert price(database, "19307", "79 80")["amount_usd"] == Decimal("165.95")
 
 
+def test_two_statements_about_one_global_period_are_no_amount(database: Connection) -> None:
+    # 58 and 79 start a new global period and are paid in full, 78 does not and is paid in part: 19307 has all three.
+    for modifiers in ("58 78", "78 79"):
+        answer = price(database, "19307", modifiers)
+        assert (answer["payment_status"], answer["amount_usd"]) == ("not_published", None)
+        assert "percentages are not multiplied unless the payer says so" in answer["reason"]
+
+
 def test_a_component_and_one_percentage(database: Connection) -> None:
     # [1.62 x 1 + 0.59 x 0.869 + 0.07 x 0.575] x 32.3465 = 70.28765064; both sides in full: 140.57530128
     answer = price(database, "73219", "26 50")
@@ -423,8 +431,10 @@ def test_notes_on_the_setting(database: Connection) -> None:
     incident = (
         "Not paid by the fee schedule for hospital inpatients and outpatients: incident to a physician's service (PC/TC 5)."
     )
-    assert incident in price(database, "90471")["notes"]
-    assert incident not in price(database, "90471", setting="nonfacility")["notes"]
+    hospital = price(database, "90471")
+    assert (hospital["payment_status"], hospital["amount_usd"]) == ("not_published", None)
+    assert hospital["reason"] == f"{incident} Which of these the patient is was not asked."
+    assert price(database, "90471", setting="nonfacility")["payment_status"] == "paid"
 
 
 @pytest.mark.parametrize("setting", ["nonfacility", "non-facility", "Non Facility", "NON_FACILITY"])
@@ -836,7 +846,7 @@ def test_the_command_prints_amount_formula_and_sources(output: Path) -> None:
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == [
         "19307 (global), modifier 80, facility, 10112-00 (ALABAMA), on 2026-02-01:",
-        "  amount    165.95 USD",
+        "  amount    165.95 USD (rates of 2025-10)",
         "  because   Status A: Paid by relative values where Medicare covers the service. Modifier 80: Assistance is paid 16 percent of the fee.",
         "  formula   [17.99 x 1 + 13.22 x 0.869 + 4.50 x 0.575] x 32.3465 = 1037.21 USD",
         "  share     16 % of 1037.21 USD, rounded once at the end = 165.95 USD",
