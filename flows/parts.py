@@ -1,14 +1,15 @@
 """From raw files to the parts a source reads: archives unpacked, one format of each file chosen."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from flows.discover import InputFile, read_bytes
 from flows.registry import Source
-from transforms.archive import listing, members
+from transforms.archive import listing, member, members
 from transforms.read import encoding_of
 from transforms.sources import SourceFile
 
@@ -54,15 +55,16 @@ def _opened(file: InputFile, content: bytes, source: Source) -> Iterator[tuple[S
     if not file.is_archive:
         yield _file(file, content, source), _part(file, file.source_file, content, archive=None)
         return
-    for member in members(content, source_file=file.source_file, patterns=source.files):
-        name, archive = f"{file.source_file}/{member.name}", file.source_file
-        yield _file(file, member.content, source, name=name), _part(file, name, member.content, archive=archive)
+    for found in members(content, source_file=file.source_file, patterns=source.files):
+        name, archive = f"{file.source_file}/{found.name}", file.source_file
+        unpacked = partial(member, content, found.name, source_file=archive)
+        yield _file(file, unpacked, source, name=name), _part(file, name, found.content, archive=archive)
 
 
-def _file(file: InputFile, content: bytes, source: Source, *, name: str | None = None) -> SourceFile:
+def _file(file: InputFile, given: bytes | Callable[[], bytes], source: Source, *, name: str | None = None) -> SourceFile:
     return SourceFile(
         source_file=name or file.source_file,
-        content=content,
+        given=given,
         period=file.origin.period,
         licence=file.licence,
         allow_cp1252="cp1252" in source.encodings,

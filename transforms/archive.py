@@ -45,6 +45,16 @@ def members(content: bytes, *, source_file: str, patterns: Collection[str], boun
     yield from _members(content, source_file=source_file, patterns=patterns, bounds=bounds, is_inside=False)
 
 
+def member(content: bytes, name: str, *, source_file: str, bounds: Bounds = BOUNDS) -> bytes:
+    """One member by the name that `members` gave it. Raises as `members` does."""
+    patterns = [PurePosixPath(name).name.replace("[", "[[]")]
+    return next(
+        found.content
+        for found in members(content, source_file=source_file, patterns=patterns, bounds=bounds)
+        if found.name == name
+    )
+
+
 def listing(content: bytes, *, source_file: str) -> list[str]:
     """Names of the files in an archive. Raises StructureError where it is none."""
     with _opened(content, source_file=source_file) as archive:

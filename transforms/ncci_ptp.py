@@ -8,7 +8,7 @@ from polars.exceptions import ComputeError, SchemaError
 
 from schemas import Finding, NcciPtp
 from transforms.errors import StructureError
-from transforms.gate import WHOLE_ROW, findings_frame, gate
+from transforms.gate import WHOLE_ROW, findings_frame, gate, has_repeats
 from transforms.ncci_files import HEAD_LINES, Named, header_line, notice_of, refused_cells, words
 from transforms.read import DOS_END_OF_FILE, TextTable, check_header, decode
 from transforms.sources import Built, Period, SourceFile, Statement, counted
@@ -294,7 +294,7 @@ def _numbered(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     one in force last.
     """
     pairs = rows.select(pl.struct(_PAIR).hash()).to_series()  # equal pairs have equal hashes, which are quicker to compare
-    if pairs.n_unique() == rows.height:
+    if not has_repeats(pairs):
         return rows.with_columns(edit_number=pl.lit(1, dtype=pl.Int64)), findings_frame()
     placed = rows.with_row_index(_AT)
     several = placed.filter(pairs.is_duplicated()).sort(*_PAIR, *_SAYS, _AT, nulls_last=True)

@@ -1,6 +1,6 @@
 """What every source is given and gives back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -34,11 +34,17 @@ class SourceFile:
 
     source_file: str
     """Path below raw/; a member of an archive stands behind the archive's path."""
-    content: bytes
+    given: bytes | Callable[[], bytes]
+    """The bytes, or what gives them: members of an archive are unpacked when they are asked for and not held."""
     period: Period | None
     licence: str
     allow_cp1252: bool = False
     may_be_blank: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self.given if isinstance(self.given, bytes) else self.given()
 
     @cached_property
     def raw(self) -> RawText:
