@@ -91,7 +91,7 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence
 
 def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
     """The question with the payer's id in place of its spelling. Raises UnknownNameError and NoAnswerError."""
-    meant = _payer_meant(connection, question.payer)
+    meant = _payer_meant(connection, question)
     payer = str(meant["payer_id"])
     named = question._replace(
         payer=payer,
@@ -163,9 +163,12 @@ def _options(question: Question) -> list[Any]:
     return [question.on, question.component, question.line_of_business, question.market, question.organization]
 
 
-def _payer_meant(connection: duckdb.DuckDBPyConnection, spelling: str) -> Row:
-    """Payer, organization and line of business that a spelling means everywhere today."""
-    form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", spelling.lower())).strip()
+def _payer_meant(connection: duckdb.DuckDBPyConnection, question: Question) -> Row:
+    """Payer, organization and line of business that a spelling means: an id or an alias as it stands, else what its words say.
+
+    Aliases that mean a payer everywhere are looked up at once; only other spellings need the resolver, which takes a second.
+    """
+    form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", question.payer.lower())).strip()
     query = """
         SELECT payer_id, organization_id, line_of_business, default_line_of_business
         FROM (
@@ -180,12 +183,26 @@ def _payer_meant(connection: duckdb.DuckDBPyConnection, spelling: str) -> Row:
     """
     found = rows(connection, query, [form])
     if len({row["payer_id"] for row in found}) != 1:
-        payers = ", ".join(row["payer_id"] for row in rows(connection, "SELECT payer_id FROM payer ORDER BY ALL"))
-        raise UnknownNameError(
-            f"Unknown payer '{spelling}': expected one of {payers}, or a name that means one of them everywhere."
-        )
+        return _payer_resolved(connection, question)
     is_id = form == found[0]["payer_id"]
     return next((row for row in found if is_id and row["organization_id"] is None), found[0])
+
+
+def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -> Row:
+    """What the resolver of names says. Raises UnknownNameError with its reason where it names nobody."""
+    from flows.names import meaning
+
+    market = None if question.market == "any" else question.market.upper()
+    found = meaning(connection, question.payer, state=market, on=question.on)
+    payers = rows(connection, "SELECT payer_id, default_line_of_business FROM payer ORDER BY ALL")
+    if found.payer_id is None:
+        expected = ", ".join(row["payer_id"] for row in payers)
+        raise UnknownNameError(
+            f"Unknown payer '{question.payer}': expected one of {expected}, or a name that means one of them. {found.reason}"
+        )
+    (default,) = (row for row in payers if row["payer_id"] == found.payer_id)
+    line = None if found.line_of_business == "any" else found.line_of_business
+    return {**default, "organization_id": found.organization_id, "line_of_business": line}
 
 
 def _known(

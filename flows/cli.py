@@ -29,6 +29,7 @@ from flows.answers import (
     opened,
     positions,
 )
+from flows.payers_command import payers
 from flows.price import APM_STATUSES, SETTINGS, Line, in_words, price
 from flows.screen import Screen, effect, show_answers, show_staleness, show_summary
 from flows.settings import ExitCode
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.add_typer(payers, name="payers")
 screen = Screen()
 FETCHED_RAW = Path("my-raw")
 """Where published files are downloaded to where no folder is named: what comes with the project is an extract."""
@@ -82,6 +84,9 @@ def refresh(
     force: Annotated[bool, typer.Option("--force", help="Build even where nothing changed.")] = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
     direct: Annotated[bool, typer.Option("--direct", help="Without Prefect: no server, no run record.")] = False,
+    prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
+    units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
 ) -> None:
     """Read the raw files and publish a release."""
     from flows.pipeline import exit_code, unchanged
@@ -90,7 +95,7 @@ def refresh(
     began = time.monotonic()
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
-    settings = Settings(folder, output, is_licensed=licensed, is_strict=strict, is_forced=force, threads=threads)
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units)
     try:
         release = unchanged(settings)
         if release is not None:
@@ -124,6 +129,10 @@ def fetch_command(
     timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds without a byte before a new attempt.")] = 60,
     max_bytes: Annotated[int, typer.Option(min=1, help="Largest file taken.")] = 512 * 1024 * 1024,
     base_url: Annotated[str | None, typer.Option(help="Mirror: takes the place of scheme and host of every address.")] = None,
+    worklist: Annotated[Path | None, typer.Option(help="Take in-network files from a price_file_worklist.csv instead.")] = None,
+    payer: Annotated[list[str] | None, typer.Option(help="With --worklist: of this payer only, also several.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="With --worklist: most files taken.")] = 10,
+    host: Annotated[list[str] | None, typer.Option(help="With --worklist: allow this host, too, also several.")] = None,
 ) -> None:
     """Download published files into the raw folder; nothing there is overwritten."""
     from flows.fetch import FetchSettings
@@ -132,7 +141,8 @@ def fetch_command(
 
     limits = Limits(timeout=timeout, max_bytes=max_bytes)
     settings = FetchSettings(accept_licence, take_changed, dry_run, base_url, limits)
-    raise typer.Exit(int(fetch_and_report(screen, sources or [], release or [], raw, settings)))
+    listed = (worklist, tuple(payer or ()), most, tuple(host or ())) if worklist else None
+    raise typer.Exit(int(fetch_and_report(screen, sources or [], release or [], raw, settings, listed=listed)))
 
 
 @app.command()
@@ -297,6 +307,9 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
         is_licensed=settings.is_licensed,
         is_forced=settings.is_forced,
         threads=settings.threads,
+        dask=settings.dask,
+        prices=settings.prices,
+        units=settings.units,
     )
 
 

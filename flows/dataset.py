@@ -1,19 +1,22 @@
 """From readings of sources to the frames of every table: the part of a refresh between the files and the database."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from flows.cache import Frames, Reading, key_of
 from flows.discover import OPEN_LICENCES, Inputs, Origin
+from flows.price_files import PRICES
 from flows.reading import Step, every_part, tables_of
-from flows.registry import CUBE_SOURCES, CUBE_TABLES, SOURCES
+from flows.registry import CUBE_SOURCES, CUBE_TABLES, PRICE_TABLES, SOURCES
 from schemas import TABLES, CodePayerModifier, ProfileRule, RawFile, Release, table
 from transforms.answer_sets import AnswerSets, answer_sets
 from transforms.contradictions import contradictions
 from transforms.errors import BrokenCheckError, StructureError
 from transforms.gate import ensure, findings_frame
+from transforms.hospital_rules import HospitalRules, hospital_rules
 from transforms.modifiers import complete
 from transforms.open_build import LeftOut, open_changes, open_table
 from transforms.payers import organization_lines
@@ -43,7 +46,9 @@ def table_keys(readings: Mapping[str, Reading], *, is_licensed: bool) -> dict[st
         model.table_name(): tuple(source.name for source in SOURCES if model.table_name() in source.tables) for model in TABLES
     }
     dependencies |= dict.fromkeys(TOLD_ANEW, tuple(readings))
-    dependencies |= dict.fromkeys(CUBE_TABLES, CUBE_SOURCES)
+    dependencies |= dict.fromkeys(CUBE_TABLES, (*CUBE_SOURCES, PRICES))
+    dependencies |= dict.fromkeys(PRICE_TABLES, (PRICES, "payers"))
+    dependencies["modifier_rule"] = (*dependencies["modifier_rule"], "payers", "modifiers", PRICES)
     dependencies["change"] = tuple(source.name for source in SOURCES if source.has_releases)
     dependencies["code"] = (*dependencies["code_listing"], "code_sections")
     dependencies["modifier"] = (*dependencies["modifier"], *dependencies["modifier_listing"])
@@ -97,15 +102,33 @@ def _judge_cells(cube: Cube, code_profile: pl.DataFrame) -> None:
 
 
 def _with_derived(tables: Frames, readings: Mapping[str, Reading], inputs: Inputs) -> Frames:
-    """Tables of sources and those about the run; `modifier` with the dates and the modifiers that publishers list."""
-    curated = _given(tables["modifier"])
+    """Tables of sources and those about the run; `modifier` with the dates and the modifiers that publishers list.
+
+    Rules of payers are followed by those that hospitals' files show, which answer only where no rule of a payer does.
+    """
+    curated, rules = _given(tables["modifier"]), _given(tables["modifier_rule"])
+    of_hospitals = cache(lambda: _hospital_rules(tables, curated()))
     return tables.with_loaders(
         {
             "modifier": lambda: complete(curated(), tables["modifier_listing"]),
-            "finding": lambda: pl.concat([findings_frame(), *(reading.findings for reading in readings.values())]),
+            "modifier_rule": lambda: pl.concat([rules(), of_hospitals().rules]),
+            "finding": lambda: pl.concat(
+                [findings_frame(), *(reading.findings for reading in readings.values()), of_hospitals().findings]
+            ),
             "raw_file": lambda: _raw_files(readings),
             "release": lambda: _releases(inputs, readings),
         }
+    )
+
+
+def _hospital_rules(tables: Tables, modifiers: pl.DataFrame) -> HospitalRules:
+    organizations = tables["payer_organization"]
+    return hospital_rules(
+        tables["published_modifier_effect"],
+        payers=tables["payer"],
+        organizations=organizations,
+        modifiers=modifiers,
+        lines=organization_lines(organizations),
     )
 
 

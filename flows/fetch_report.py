@@ -17,19 +17,41 @@ from flows.settings import ExitCode
 _TROUBLE = (Status.MISSING, Status.FAILED, Status.CHANGED, Status.REPLACED, Status.PLANNED)
 
 
+Listed = tuple[Path, tuple[str, ...], int, tuple[str, ...]]
+"""A worklist of price files, payers, most files, and hosts to allow."""
+
+
 def fetch_and_report(
-    screen: Screen, sources: Sequence[str], releases: Sequence[str], raw: Path, settings: FetchSettings
+    screen: Screen,
+    sources: Sequence[str],
+    releases: Sequence[str],
+    raw: Path,
+    settings: FetchSettings,
+    *,
+    listed: Listed | None = None,
 ) -> ExitCode:
-    """Fetch, print what happens, and say how to go on."""
+    """Fetch, print what happens, and say how to go on. Files that a worklist names are taken in place of sources."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
         with Progress(*columns, console=screen.messages, transient=True, disable=not screen.messages.is_terminal) as progress:
-            outcome = fetch(sources, releases, raw, today=date.today(), settings=settings, watch=_watch(screen, progress))
+            watch = _watch(screen, progress)
+            if listed:
+                outcome = _fetch_listed(listed, raw, settings, watch)
+            else:
+                outcome = fetch(sources, releases, raw, today=date.today(), settings=settings, watch=watch)
     except (FetchUsageError, LicenceError) as error:
         screen.say(str(error))
         return ExitCode.USAGE
     _show_summary(screen, outcome, is_dry=settings.is_dry)
     return outcome.exit_code
+
+
+def _fetch_listed(listed: Listed, raw: Path, settings: FetchSettings, watch: Watch) -> FetchOutcome:
+    from flows.price_fetch import Pick, check_hosts, fetch_worklist
+
+    worklist, payers, most, hosts = listed
+    pick = Pick(payers, most, check_hosts(hosts))
+    return fetch_worklist(worklist, raw, today=date.today(), pick=pick, settings=settings, watch=watch)
 
 
 def _watch(screen: Screen, progress: Progress) -> Watch:

@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import polars as pl
@@ -14,11 +14,15 @@ from flows.dataset import TOLD_ANEW, Dataset, build_dataset, table_keys
 from flows.discover import Inputs, discover
 from flows.export import export
 from flows.load import load
+from flows.price_files import PRICES, UNITS, has_price_files
 from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
-from flows.reading import read_sources
+from flows.reading import read_sources, tables_of
 from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
+
+if TYPE_CHECKING:
+    from flows.price_flow import Priced
 
 Step = Callable[..., Any]
 _DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException)
@@ -54,18 +58,34 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     began = time.monotonic()
     prepared(settings)
     with locked(settings.output):
-        inputs = step("discover", discover, settings.raw)
+        inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)
         if not settings.is_forced and is_published(settings.output, release):
             return Outcome(release, {}, {}, time.monotonic() - began)
-        rows, described = _new_release(settings, inputs, release, step=step)
+        rows, described = _new_release(settings, inputs, priced, release, step=step)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
 
 
-def _new_release(settings: Settings, inputs: Inputs, release: str, *, step: Step) -> tuple[dict[str, int], dict[str, Any]]:
+def _with_prices(settings: Settings, inputs: Inputs, *, step: Step) -> tuple[Inputs, "Priced | None"]:
+    """Inputs with price files, which are read first, since only reading tells their hashes. Without any, nothing is imported."""
+    if not has_price_files(settings.raw, settings.prices):
+        return inputs, None
+    from flows.price_flow import read_price_files, with_price_files
+
+    priced = step("read price files", read_price_files, settings)
+    return with_price_files(inputs, priced), priced
+
+
+def _new_release(
+    settings: Settings, inputs: Inputs, priced: "Priced | None", release: str, *, step: Step
+) -> tuple[dict[str, int], dict[str, Any]]:
     """Build and publish; rows by table and the manifest. Sources and tables that did not change are taken over."""
     cache = settings.output / CACHE
     readings = read_sources(inputs.files, cache=cache, step=step, is_forced=settings.is_forced)
+    if priced is not None:
+        from flows.price_flow import price_reading
+
+        readings[PRICES] = step("resolve names in price files", price_reading, priced, readings, tables_of(dict(readings)))
     keys = table_keys(readings, is_licensed=settings.is_licensed)
     found = None if settings.is_forced else reusable(settings.output, keys)
     kept = found.before.tables - TOLD_ANEW if found else frozenset[str]()
@@ -79,7 +99,9 @@ def _new_release(settings: Settings, inputs: Inputs, release: str, *, step: Step
         described = manifest(settings, inputs, dataset, files, found.manifest if found else {}, release=release)
         step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
     _on_disk(remember, settings.output, release, keys)
-    keep_only(cache, (reading.key for reading in readings.values()))
+    keep_only(cache, (UNITS, *(reading.key for reading in readings.values())))
+    if priced is not None and settings.units is None:
+        priced.store.keep_only(priced.keys)
     return rows, described
 
 
@@ -87,7 +109,15 @@ def unchanged(settings: Settings) -> str | None:
     """Name of the current release where a refresh would make nothing new, else None. Raises as `run` does."""
     if settings.is_forced:
         return None
-    release = release_name(discover(settings.raw), build=settings.build)
+    inputs = discover(settings.raw)
+    if has_price_files(settings.raw, settings.prices):
+        from flows.price_flow import known_price_files, with_price_files
+
+        priced = known_price_files(settings)
+        if priced is None:
+            return None
+        inputs = with_price_files(inputs, priced)
+    release = release_name(inputs, build=settings.build)
     return release if is_published(settings.output, release) else None
 
 

@@ -28,9 +28,20 @@ def run_name() -> str:
 
 
 @flow(name="refresh", flow_run_name=run_name, validate_parameters=True)
-def refresh(raw: Path, output: Path, is_licensed: bool = False, is_forced: bool = False, threads: int = 2) -> Outcome:
-    """Read `raw` and publish a release into `output`."""
-    settings = Settings(raw, output, is_licensed=is_licensed, is_forced=is_forced, threads=threads)
+def refresh(
+    raw: Path,
+    output: Path,
+    is_licensed: bool = False,
+    is_forced: bool = False,
+    threads: int = 2,
+    dask: str | None = None,
+    prices: str | None = None,
+    units: str | None = None,
+) -> Outcome:
+    """Read `raw` and publish a release into `output`; price files on the cluster `dask` where one is named."""
+    settings = Settings(
+        raw, output, is_licensed=is_licensed, is_forced=is_forced, threads=threads, dask=dask, prices=prices, units=units
+    )
 
     def as_task(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         retries = 2 if name.startswith(_RETRIED_STEPS) else 0

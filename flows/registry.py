@@ -51,8 +51,8 @@ class Source(NamedTuple):
 
 
 _UTF8, _CMS = ("utf-8",), ("utf-8", "cp1252")
-_PAYERS = ("payer.csv", "payer_organization.csv", "payer_alias.csv")
-_PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_alias")
+_PAYERS = ("payer.csv", "payer_organization.csv", "payer_alias.csv", "name_word.csv")
+_PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_alias", "name_word")
 _MODIFIERS = ("modifier.csv", "modifier_group.csv")
 _RULES = ("aetna.csv", "bcbs.csv", "cigna.csv", "medicare.csv", "uhc.csv")
 _PFS = (
@@ -170,6 +170,22 @@ SOURCES = (
         may_be_blank=True,
     ),
 )
+
+
+class PriceSource(NamedTuple):
+    """A folder of price files, each of them a unit of work (flows/units.py): they are too large to be read whole."""
+
+    name: str
+    files: tuple[str, ...]
+    """Name patterns in lower case, at any depth below the folder."""
+
+
+PRICE_SOURCES = (
+    PriceSource("tic", ("*.json", "*.json.gz", "*.zip")),
+    PriceSource("hpt", ("*.csv", "*.csv.gz", "*.json", "*.json.gz", "*.zip")),
+)
+PRICE_TABLES = ("modifier_observation", "published_modifier_effect", "name_review", "price_file_worklist")
+"""Tables that price files give, after the names in them were resolved."""
 
 CUBE_SOURCES = ("code_sections", "payers", "modifiers", "payer_rules", "cms_pfs", "cms_hcpcs", "code_pages")
 """Sources whose facts the cube and what is made with it are resolved from."""

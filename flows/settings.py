@@ -28,6 +28,12 @@ class Settings(NamedTuple):
     is_forced: bool = False
     """Build even where nothing changed."""
     threads: int = 2
+    dask: str | None = None
+    """Scheduler of a Dask cluster that reads price files, such as tcp://host:8786."""
+    prices: str | None = None
+    """Folder or address with the price files' tic/ and hpt/, in place of the raw folder."""
+    units: str | None = None
+    """Folder or address that keeps the results of price files; inside the output folder if none."""
 
     @property
     def build(self) -> str:

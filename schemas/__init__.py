@@ -10,8 +10,9 @@ from schemas.code import Code, CodeClaim, CodeDescription, CodeDiagnosis, CodeLi
 from schemas.cube import Answer, CodeAnswerSet, CodePayerModifier, CodeProfile, Contradiction, ProfileRule
 from schemas.modifier import Modifier, ModifierGroup, ModifierListing
 from schemas.nucc import Taxonomy
-from schemas.payer import OrganizationAncestor, Payer, PayerAlias, PayerOrganization
+from schemas.payer import NameWord, OrganizationAncestor, Payer, PayerAlias, PayerOrganization
 from schemas.pipeline import Change, Finding, RawFile, Release
+from schemas.prices import ModifierObservation, NameReview, PriceFileWorklist, PublishedModifierEffect
 from schemas.rule import ModifierRule
 
 SCHEMA_VERSION = "1.0"
@@ -33,6 +34,7 @@ TABLES: tuple[type[Table], ...] = (
     PayerOrganization,
     OrganizationAncestor,
     PayerAlias,
+    NameWord,
     Modifier,
     ModifierGroup,
     ModifierListing,
@@ -53,6 +55,10 @@ TABLES: tuple[type[Table], ...] = (
     Answer,
     CodePayerModifier,
     Contradiction,
+    ModifierObservation,
+    PublishedModifierEffect,
+    NameReview,
+    PriceFileWorklist,
     Change,
     Release,
     RawFile,

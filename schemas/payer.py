@@ -102,6 +102,49 @@ class PayerAlias(Cited):
         return data.lazyframe.select((by_state == pl.col("state").is_not_null()) & (by_plan == pl.col("plan_text").is_not_null()))
 
 
+class NameWord(Cited):
+    """Words in names of payers and plans that do not say who pays but what, where and how: product, market, network, form."""
+
+    words: str = column("One or more words in comparison form.", pattern=r"^[a-z0-9]+( [a-z0-9]+)*$")
+    kind: str = column(
+        "What the words say. `joining` ones are passed over; beside `excluded` ones, another business than medical coverage, and "
+        "`ambiguous` ones, which mean more than one thing, nobody is named.",
+        values=(
+            "ambiguous",
+            "excluded",
+            "general",
+            "joining",
+            "legal",
+            "line",
+            "market",
+            "network",
+            "product",
+            "service",
+            "setting",
+        ),
+    )
+    line_of_business: str = column("Line of business that the words name beside an insurer.", nullable=True, values=_NAMED_LINES)
+    market: str = column("USPS code for kind `market`.", nullable=True, pattern=r"^[A-Z]{2}$")
+    is_fit_for_medicare: bool = column(
+        "May stand beside original Medicare; other words make it a plan of an insurer whom the name does not give."
+    )
+    meaning: str = column("What the words mean.", free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "name_word"
+        unique = ["words"]
+        metadata = {"facts": TableFacts("payers", "word or phrase", ("words",), "CC0-1.0", (0, 5_000))}
+
+    @pa.dataframe_check(name="kind_fits", description="Kind `line` names a line of business, `market` a market, no other does.")
+    def _kinds(cls, data: PolarsData) -> pl.LazyFrame:
+        by_line, by_market = pl.col("kind") == "line", pl.col("kind") == "market"
+        return data.lazyframe.select(
+            (by_line == pl.col("line_of_business").is_not_null()) & (by_market == pl.col("market").is_not_null())
+        )
+
+
 class OrganizationAncestor(Table):
     """Each organization with itself, its parents and `any`: rules of an ancestor hold for it."""
 

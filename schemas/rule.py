@@ -34,7 +34,9 @@ class ModifierRule(Cited):
     predicate: str = column("Which rows of the fee schedule it covers; docs/predicates.md gives the language.")
     precedence: pl.Int64 = column("Rank among rules of one scope; a general exclusion outranks.", at_least=0, at_most=9)
     rank: pl.Int64 = column(
-        "Scope, precedence and quality of the source in one number: the highest in force answers.", at_least=0
+        "Scope, precedence and quality of the source in one number: the highest in force answers. Below 0 for what hospitals "
+        "publish, which no rule of the payer's is.",
+        at_least=-100_000,
     )
     disposition: str = column("What follows for a line that carries the modifier.", values=DISPOSITIONS)
     effect_kind: str = column("How payment changes.", values=EFFECT_KINDS)
@@ -53,6 +55,7 @@ class ModifierRule(Cited):
     state: str = column("Only `effective` rules answer.", values=("announced", "effective", "withdrawn"))
     tier: str = column("How good the source is.", values=TIERS)
     reason: str = column("The rule in one sentence.", free_text=True)
+    source_row: pl.Int64 = column("Line of the file, or place in the modifier section of a hospital's file.", at_least=1)
 
     class Config:
         """Facts about the table."""

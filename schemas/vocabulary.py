@@ -30,8 +30,8 @@ DISPOSITIONS = (
     "not_published",
 )
 EFFECT_KINDS = ("percent", "units", "formula", "component_row", "by_report", "none")
-TIERS = ("cms_indicator", "cms_manual", "payer_policy", "trade_press", "inferred")
-"""From the strongest source to the weakest."""
+TIERS = ("cms_indicator", "cms_manual", "payer_policy", "trade_press", "inferred", "hospital_published")
+"""From the strongest source to the weakest. What a hospital publishes is one contract, not the payer's rule: it stands last."""
 TARGET_LINES = ("line", "evaluation_management", "procedure", "anesthesia", "technical_component", "practice_expense")
 SECTIONS = (
     "administrative_laboratory",

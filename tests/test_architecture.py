@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows import PROJECT
-from flows.registry import SOURCES
+from flows.registry import PRICE_TABLES, SOURCES
 from schemas import TABLES
 
 OURS = {"schemas", "transforms", "flows", "tests", "bench"}
@@ -32,7 +32,7 @@ FORBIDDEN_NAMES_IN_TRANSFORMS = {
 READS_BYTES = {"ncci_ptp.py": {"read_csv"}}
 """Polars reads the bytes it is given here, no file."""
 DERIVED_TABLES = {
-    "answer", "change", "code", "code_answer_set", "code_payer_modifier", "code_profile", "contradiction", "finding", "profile_rule",
+    *PRICE_TABLES, "answer", "change", "code", "code_answer_set", "code_payer_modifier", "code_profile", "contradiction", "finding", "profile_rule",
     "raw_file", "release",
 }  # fmt: skip
 

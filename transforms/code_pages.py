@@ -10,7 +10,7 @@ from schemas.base import Table
 from schemas.vocabulary import BEGINNING
 from transforms.gate import WHOLE_ROW, ensure, findings_frame
 from transforms.page_text import Page, PageRefusedError, parse
-from transforms.payers import resolve_names
+from transforms.payer_names import resolve_names
 from transforms.sources import Built, FileCount, SourceFile, Tables
 
 _SERVICE_WORDS = {
@@ -41,7 +41,7 @@ def build(files: Sequence[SourceFile], tables: Tables) -> Built:
     built = {
         "code_page": _frame(pages, CodePage, _page_row),
         "code_description": _frame(pages, CodeDescription, _description_rows),
-        "code_claim": _resolved(_frame(pages, CodeClaim, _claim_rows), tables["payer_alias"]),
+        "code_claim": _resolved(_frame(pages, CodeClaim, _claim_rows), tables),
         "code_relation": _frame(pages, CodeRelation, _relation_rows),
         "code_diagnosis": _frame(pages, CodeDiagnosis, _diagnosis_rows),
     }
@@ -135,10 +135,10 @@ def _diagnosis_rows(file: SourceFile, page: Page) -> Iterable[dict[str, Any]]:
         yield {"diagnosis_code": diagnosis, "context": context, "source_file": file.raw.source_file, "source_row": line}
 
 
-def _resolved(claims: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def _resolved(claims: pl.DataFrame, tables: Tables) -> pl.DataFrame:
     """Claims with what they mean, where that is certain."""
     text, kind = pl.col("claim").str.to_lowercase(), pl.col("kind")
-    named = resolve_names(claims, aliases)
+    named = resolve_names(claims, tables["payer_alias"], tables["payer_organization"], tables["name_word"])
     return named.with_columns(
         resolved=pl.when(kind == "payer")
         .then("payer_id")

@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 
 import polars as pl
 
-from schemas import OrganizationAncestor, Payer, PayerAlias, PayerOrganization
-from transforms.curated import comparison_form, curated, file_columns
+from schemas import NameWord, OrganizationAncestor, Payer, PayerAlias, PayerOrganization
+from transforms.curated import curated, file_columns
 from transforms.gate import ensure
 from transforms.read import csv_table
 from transforms.scopes import Ancestors, ancestor_table, ancestors
@@ -14,7 +14,7 @@ from transforms.sources import Built, SourceFile, Tables, merged
 
 
 def build(files: Sequence[SourceFile], _tables: Tables) -> Built:
-    """`payer`, `payer_organization`, `organization_ancestor` and `payer_alias` rows."""
+    """`payer`, `payer_organization`, `organization_ancestor`, `payer_alias` and `name_word` rows."""
     named = {PurePosixPath(file.raw.source_file).stem: [file] for file in files}
     payers = curated(named["payer"], Payer)
     payer_ids = payers.tables["payer"]["payer_id"]
@@ -22,7 +22,8 @@ def build(files: Sequence[SourceFile], _tables: Tables) -> Built:
     rows = organizations.tables["payer_organization"]
     aliases = curated(named["payer_alias"], PayerAlias, known={"payer_id": payer_ids, "organization_id": rows["organization_id"]})
     derived = ensure(ancestor_table(organization_lines(rows)), OrganizationAncestor)
-    built = merged([payers, organizations, aliases])
+    words = curated(named["name_word"], NameWord)
+    built = merged([payers, organizations, aliases, words])
     return built._replace(tables={**built.tables, "organization_ancestor": derived})
 
 
@@ -41,16 +42,3 @@ def _organizations(files: Sequence[SourceFile], payer_ids: pl.Series) -> Built:
 def organization_lines(organizations: pl.DataFrame) -> Ancestors:
     """Each organization with its parents, from `payer_organization` rows."""
     return ancestors(dict(organizations.select("organization_id", "parent_organization_id").iter_rows()))
-
-
-def resolve_names(names: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
-    """`names` (column `claim`) with `payer_id`, null where no global alias names one of the five payers.
-
-    A spelling that means a payer only in some state or plan stays unresolved without that context.
-    """
-    known = (
-        aliases.filter((pl.col("scope") == "global") & (pl.col("match") == "is")).select("comparison_form", "payer_id").unique()
-    )
-    return names.with_columns(comparison_form=comparison_form(pl.col("claim"))).join(
-        known, on="comparison_form", how="left", maintain_order="left"
-    )

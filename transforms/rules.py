@@ -2,7 +2,8 @@
 
 A rule answers where its predicate is met, its scope covers the question, its dates include the day and its state is
 `effective`. Of those the highest rank answers: the narrower scope, then the declared precedence, then the better source.
-Equal ranks that differ leave the cell `not_published` and make a contradiction.
+Equal ranks that differ leave the cell `not_published` and make a contradiction. What hospitals publish about a payer ranks below
+every rule of the payer, whatever the scope.
 """
 
 from datetime import timedelta
@@ -23,6 +24,9 @@ ANSWER = ("disposition", "effect_kind", "effect_percent", "effect_units", "effec
 _CELL = ("profile_id", "payer_id", "modifier", *SCOPE)
 _MEDICARE = ("medicare_disposition", "medicare_effect_percent")
 _DAY = timedelta(days=1)
+_CONTRACTS = "hospital_published"
+_BELOW_RULES = 100_000
+"""Taken from the rank of what hospitals publish: more than any rank, so that a narrow scope does not lift it above a rule."""
 _UNANSWERED = {"disposition": "not_published", "effect_kind": "none", "target_line": "line"}
 
 
@@ -38,13 +42,13 @@ def ranked(rules: pl.DataFrame, lines: Ancestors) -> pl.DataFrame:
     """Rules with `rank`, one number in which the highest answers: scope, then precedence, then quality of the source."""
     scopes = rules.select(SCOPE).unique(maintain_order=True)
     weights = pl.Series("weight", [specificity(Scope(*row), lines) for row in scopes.iter_rows()], dtype=pl.Int64)
-    strength = {tier: len(TIERS) - 1 - index for index, tier in enumerate(TIERS)}
+    own = [tier for tier in TIERS if tier != _CONTRACTS]
+    strength = {tier: len(own) - 1 - index for index, tier in enumerate(own)} | {_CONTRACTS: -_BELOW_RULES}
     return (
         rules.join(scopes.with_columns(weights), on=SCOPE, how="left", nulls_equal=True, maintain_order="left")
-        .with_columns(
-            rank=pl.col("weight") * 100 + pl.col("precedence") * 10 + pl.col("tier").replace_strict(strength, default=0)
-        )
-        .drop("weight")
+        .with_columns(quality=pl.col("tier").replace_strict(strength, default=0, return_dtype=pl.Int64))
+        .with_columns(rank=pl.col("weight") * 100 + pl.col("precedence") * 10 + pl.col("quality"))
+        .drop("weight", "quality")
     )
 
 

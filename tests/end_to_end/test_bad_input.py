@@ -101,7 +101,7 @@ STRUCTURE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a missing file": (
         lambda raw: (raw / "payers/payer.csv").unlink(),
-        "raw/payers/: expected the file payer.csv, found payer_alias.csv, payer_organization.csv. "
+        "raw/payers/: expected the file payer.csv, found name_word.csv, payer_alias.csv, payer_organization.csv. "
         "Put the file there; docs/sources.md says where it is published.",
     ),
     "no fee schedule": (

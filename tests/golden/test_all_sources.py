@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import polars as pl
 import pytest
 
 from flows.database_name import DATABASE
 from flows.pipeline import Outcome, run
 from flows.settings import Settings
+from schemas import table
 from tests.end_to_end.raw_folder import exported_hashes
 from transforms.archive import members
 
@@ -31,14 +33,19 @@ class Full(NamedTuple):
     folder: Path
 
 
+def linked(files: Path, raw: Path, place: str) -> None:
+    """Files of a source or release under second names in a raw folder."""
+    for path in sorted(path for path in (files / place).rglob("*") if path.is_file()):
+        link = raw / path.relative_to(files)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.resolve())
+
+
 @pytest.fixture(scope="module")
 def full(full_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Full:
     raw, output = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("all")
     for source in RELEASES:
-        for path in sorted(path for path in (full_files / source).rglob("*") if path.is_file()):
-            link = raw / path.relative_to(full_files)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path)
+        linked(full_files, raw, source)
     outcome = run(Settings(raw, output))
     return Full(raw, output, outcome, output / "releases" / outcome.release)
 
@@ -164,6 +171,20 @@ def test_retired_and_reused_modifiers_stay_dated(database: duckdb.DuckDBPyConnec
     assert rows(database, listed) == [(0,)]
 
 
+@pytest.mark.parametrize("name", ["code_payer_modifier", "answer", "ncci_ptp"])
+def test_the_largest_csv_files_hold_the_rows_of_the_database_in_the_order_of_the_key(full: Full, name: str) -> None:
+    """Millions of rows at two threads, where rows could be paired or ordered wrongly without being fewer."""
+    columns = table(name).column_names()
+    parquet = pl.scan_parquet(full.folder / "parquet" / f"{name}.parquet").select(pl.all().cast(pl.String).fill_null(""))
+    csv = pl.scan_csv(full.folder / "csv" / f"{name}.csv", infer_schema=False, missing_utf8_is_empty_string=True)
+    for first in range(0, len(columns), 4):
+        some = list(columns[first : first + 4])
+        assert csv.select(some).collect().equals(parquet.select(some).collect()), some
+    key = list(table(name).facts().key)
+    ordered = pl.read_parquet(full.folder / "parquet" / f"{name}.parquet", columns=key)
+    assert ordered.equals(ordered.sort(key))
+
+
 def test_no_exported_file_carries_a_descriptor(full: Full) -> None:
     found = [path.name for path in full.folder.rglob("*") if path.is_file() and _has_canary(path)]
     assert found == []
@@ -174,16 +195,14 @@ def test_a_change_in_one_file_costs_that_file_and_an_older_release_loaded_later_
 ) -> None:
     """NUCC and the older fee schedule come later: what was read stays in the cache, and the end is the same bytes."""
     raw, output = tmp_path / "raw", tmp_path / "output"
-    raw.mkdir()
     for source in RELEASES:
         if source not in {"nucc", "cms_pfs"}:
-            (raw / source).symlink_to(full.raw / source)
-    (raw / "cms_pfs").mkdir()
-    (raw / "cms_pfs" / "2025-10").symlink_to(full.raw / "cms_pfs" / "2025-10")
+            linked(full.raw, raw, source)
+    linked(full.raw, raw, "cms_pfs/2025-10")
     run(Settings(raw, output))
-    (raw / "cms_pfs" / "2024-04").symlink_to(full.raw / "cms_pfs" / "2024-04")
+    linked(full.raw, raw, "cms_pfs/2024-04")
     run(Settings(raw, output))
-    (raw / "nucc").symlink_to(full.raw / "nucc")
+    linked(full.raw, raw, "nucc")
     steps: list[str] = []
 
     def noted(name: str, function: Any, *arguments: Any, **options: Any) -> Any:

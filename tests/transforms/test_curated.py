@@ -10,13 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from schemas import CodeSection, Modifier, ModifierGroup, ModifierRule, OrganizationAncestor, Payer, PayerAlias, PayerOrganization
+from schemas import (
+    CodeSection,
+    Modifier,
+    ModifierGroup,
+    ModifierRule,
+    NameWord,
+    OrganizationAncestor,
+    Payer,
+    PayerAlias,
+    PayerOrganization,
+)
 from schemas.vocabulary import PAYERS, SECTIONS
 from tests.transforms.builders import CITATION, curated_text, finding, listed, shipped, shipped_tables, source_file
 from transforms import code_sections, modifiers, payer_rules, payers
 from transforms.curated import comparison_form, curated, file_columns
 from transforms.errors import StructureError
-from transforms.payers import organization_lines, resolve_names
+from transforms.payer_names import resolve_names
+from transforms.payers import organization_lines
 from transforms.sources import Built, FileCount
 
 RULES = "payer_rules/uhc.csv"
@@ -84,6 +95,11 @@ FACTS = (
     "co_surgeon_code, team_surgeon_code, imaging_family_code, has_26, has_tc, has_53, has_phases"
 )
 
+WORDS = (
+    {"words": "hmo", "kind": "product", "is_fit_for_medicare": "false", "meaning": "Kind of plan."},
+    {"words": "of", "kind": "joining", "is_fit_for_medicare": "true", "meaning": "Joins words."},
+)
+
 
 def rules(*rows: Mapping[str, str]) -> Built:
     return payer_rules.build([source_file(curated_text(ModifierRule, *rows), RULES)], shipped_tables())
@@ -98,8 +114,13 @@ def payer_files(
         "payer": curated_text(Payer, *payer),
         "payer_organization": curated_text(PayerOrganization, *organization),
         "payer_alias": curated_text(PayerAlias, *alias),
+        "name_word": curated_text(NameWord, *WORDS),
     }
     return payers.build([source_file(text, f"payers/{name}.csv") for name, text in texts.items()], {})
+
+
+def resolved_by(names: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    return resolve_names(names, tables["payer_alias"], tables["payer_organization"], tables["name_word"])
 
 
 def modifier_files(*groups: Mapping[str, str]) -> Built:
@@ -225,7 +246,7 @@ def test_curated_keeps_the_counts_of_several_files_apart() -> None:
     ]
 
 
-def test_payer_files_become_four_tables() -> None:
+def test_payer_files_become_five_tables() -> None:
     child = {**ORGANIZATION, "organization_id": "aetna_dallas", "parent_organization_id": "aetna_tx"}
     made = payer_files(organization=(ORGANIZATION, child))
     assert listed(made.findings) == []
@@ -233,6 +254,7 @@ def test_payer_files_become_four_tables() -> None:
         FileCount("payers/payer.csv", 1, 1, 0),
         FileCount("payers/payer_organization.csv", 2, 2, 0),
         FileCount("payers/payer_alias.csv", 1, 1, 0),
+        FileCount("payers/name_word.csv", 2, 2, 0),
     ]
     assert made.tables["payer_alias"].select("alias", "comparison_form", "payer_id").rows() == [
         ("AETNA [1001]", "aetna", "aetna")
@@ -290,7 +312,7 @@ def test_names_resolve_only_by_global_spellings_that_mean_a_payer() -> None:
         )
     )
     names = pl.DataFrame({"claim": ["aetna", "Blue Cross", "Aetna Dental", "Aetna Vision", "Humana", "Aetna [7]", ""]})
-    resolved = resolve_names(names, made.tables["payer_alias"])
+    resolved = resolved_by(names, made.tables)
     assert resolved.select("claim", "payer_id").rows() == [
         ("aetna", "aetna"),
         ("Blue Cross", None),
@@ -304,7 +326,7 @@ def test_names_resolve_only_by_global_spellings_that_mean_a_payer() -> None:
 
 @pytest.mark.parametrize("name", ["Blues", "BCBS of the Moon", "United", "United American Insurance Company", "Humana"])
 def test_generic_and_strange_names_resolve_to_nobody(name: str) -> None:
-    resolved = resolve_names(pl.DataFrame({"claim": [name]}), shipped_tables()["payer_alias"])
+    resolved = resolved_by(pl.DataFrame({"claim": [name]}), shipped_tables())
     assert resolved["payer_id"].to_list() == [None]
 
 

@@ -118,8 +118,9 @@ def unknowable(world: World, question: Question) -> int:
 
 
 def strength(stated: Row) -> tuple[int, ...]:
-    """Narrower scope, then precedence, then better source."""
+    """A rule of the payer before a contract of a hospital, then narrower scope, then precedence, then better source."""
     return (
+        stated["tier"] != "hospital_published",
         len(owners(stated["organization_id"])),
         stated["market"] != "any",
         stated["line_of_business"] != "any",
@@ -260,7 +261,7 @@ def payer_rules(draw: st.DrawFn) -> Row:
         "modifier": draw(st.sampled_from(("any", "54", "54", "QZ"))),
         "predicate": draw(st.sampled_from(tuple(PREDICATES))),
         "precedence": draw(st.sampled_from((0, 0, 5))),
-        "tier": draw(st.sampled_from(("cms_indicator", "payer_policy", "payer_policy", "inferred"))),
+        "tier": draw(st.sampled_from(("cms_indicator", "payer_policy", "inferred", "hospital_published"))),
         "state": draw(st.sampled_from(("effective",) * 6 + ("announced", "withdrawn"))),
         "effective_from": starts,
         "effective_to": None if ends is None or ends < starts else ends,

@@ -1,0 +1,187 @@
+"""payref payers resolve: one name, a whole column, and what is no usage."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows import SHIPPED_RAW, cli
+from flows.answers import NoAnswerError, Question, UnknownNameError, checked, opened, rows
+from flows.database_name import DATABASE
+from flows.names import meaning, name_tables
+from tests.databases import database_of
+from tests.transforms.test_payer_names import NOW
+
+HEADER = ["payer_id", "organization_id", "line_of_business", "market", "alias", "evidence", "status", "reason"]
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of releases whose current one holds the shipped raw files."""
+    folder = tmp_path_factory.mktemp("payers")
+    (folder / "current").mkdir()
+    database_of(SHIPPED_RAW, folder / "current" / DATABASE)
+    return folder
+
+
+def called(output: Path, *arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(cli.app, ["payers", "resolve", *arguments, "--output", str(output)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_one_name_in_words(output: Path) -> None:
+    code, said, _ = called(output, "BCBS HMO - ALL PLANS", "--state", "tx")
+    assert code == 0
+    assert said.splitlines() == [
+        "BCBS HMO - ALL PLANS:",
+        "  payer         bcbs (Blue Cross Blue Shield)",
+        "  organization  hcsc_tx (Blue Cross and Blue Shield of Texas)",
+        "  line          any",
+        "  market        TX",
+        "  alias         BCBS",
+        "  evidence      BCBS companies and licensees, Blue Cross Blue Shield Association, bcbs.com, list of companies by state",
+        "  because       Alias 'BCBS'; beside it: hmo, all plans.",
+    ]
+
+
+def test_a_name_of_nobody_is_exit_code_1_with_the_reason(output: Path) -> None:
+    assert called(output, "Humana Gold") == (
+        1,
+        "Humana Gold:\n"
+        "  payer         none for certain (other_payer)\n"
+        "  because       Not one of the five payers: Humana, an insurer of its own.\n",
+        "",
+    )
+
+
+def test_one_name_as_json_with_plan_and_day(output: Path) -> None:
+    code, said, _ = called(output, "Cigna", "--plan", "Medicare PPO", "--on", "2024-05-01", "--state", "FL", "--json")
+    found = json.loads(said)
+    assert code == 0
+    assert {name: found[name] for name in ("payer_id", "organization_id", "line_of_business", "market", "on", "payer_name")} == {
+        "payer_id": "cigna",
+        "organization_id": "healthspring",
+        "line_of_business": "medicare_advantage",
+        "market": "FL",
+        "on": "2024-05-01",
+        "payer_name": "Cigna Healthcare",
+    }
+
+
+def test_a_file_keeps_its_rows_and_columns(output: Path, tmp_path: Path) -> None:
+    names, out = tmp_path / "names.csv", tmp_path / "resolved.csv"
+    names.write_text('id,payer,where,status\n007,"AETNA [1], PPO",TX,x\n8,Zzz Trust,,y\n9,Blue Cross,CA,z\n', encoding="utf-8")
+    code, said, told = called(output, "--file", str(names), "--column", "payer", "--state-column", "where", "--out", str(out))
+    assert (code, said) == (0, "")
+    assert told == "3 rows: 2 resolved, 1 unknown.\n"
+    header, *found = csv.reader(out.read_text(encoding="utf-8").splitlines())
+    assert header == ["id", "payer", "where", "status", *("resolved_status" if name == "status" else name for name in HEADER)]
+    assert [row[:6] + row[7:8] for row in found] == [
+        ["007", "AETNA [1], PPO", "TX", "x", "aetna", "", "TX"],
+        ["8", "Zzz Trust", "", "y", "", "", "any"],
+        ["9", "Blue Cross", "CA", "z", "bcbs", "anthem_ca", "CA"],
+    ]
+    assert found[1][-1] == "No alias is known for 'zzz trust'."
+
+
+def test_a_file_in_cp1252_with_one_state_goes_to_standard_output(output: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_bytes("payer\nBCBS \x96 PPO\nMartin\x92s\n".encode("latin-1"))
+    code, said, _ = called(output, "--file", str(names), "--state", "NC")
+    first, second = list(csv.reader(said.splitlines()))[1:]
+    assert code == 0
+    assert first[:5] == ["BCBS \u2013 PPO", "bcbs", "bcbs_nc", "any", "NC"]
+    assert second[:3] == ["Martin\u2019s", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give either a name or --file with a CSV file of names."),
+        (["Aetna", "--file", "x.csv"], "Give either a name or --file with a CSV file of names."),
+        (["Aetna", "--state", "Texas"], "Unknown state 'Texas': expected two letters such as TX."),
+        (["Aetna", "--out", "x.csv"], "--column, --plan-column, --state-column and --out go with --file."),
+        (["--file", "x.csv", "--json"], "--plan and --json go with one name; a file has --plan-column."),
+        (["--file", "/nowhere/x.csv"], "/nowhere/x.csv cannot be read: No such file or directory."),
+    ],
+)
+def test_what_is_no_usage(output: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        called(output, *arguments)
+    assert str(caught.value) == message
+
+
+def test_a_file_without_the_column_and_an_empty_one_are_refused(output: Path, tmp_path: Path) -> None:
+    names, empty = tmp_path / "names.csv", tmp_path / "empty.csv"
+    names.write_text("a,b\n1,2\n", encoding="utf-8")
+    empty.write_text("", encoding="utf-8")
+    with pytest.raises(UnknownNameError, match=r"The file has no column 'payer', it has: a, b\."):
+        called(output, "--file", str(names), "--column", "payer")
+    with pytest.raises(UnknownNameError, match="is no CSV file with a header"):
+        called(output, "--file", str(empty))
+    with pytest.raises(UnknownNameError, match="cannot be written"):
+        called(output, "--file", str(names), "--out", str(tmp_path))
+
+
+def test_without_a_release_there_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(NoAnswerError, match="There is no release"):
+        called(tmp_path, "Aetna")
+
+
+def test_the_command_exits_with_2_and_one_sentence(output: Path) -> None:
+    command = [sys.executable, "-m", "flows.cli", "payers", "resolve", "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Give either a name or --file with a CSV file of names.\n"
+
+
+# ---------------------------------------------------------------- look-ups resolve by the same function
+
+
+@pytest.mark.parametrize(
+    ("payer", "market", "expected"),
+    [
+        ("aetna", "any", ("aetna", "any", "commercial")),
+        ("UHC MCR ADV HMO", "any", ("uhc", "any", "medicare_advantage")),
+        ("Blue Cross", "CA", ("bcbs", "anthem_ca", "commercial")),
+        ("BCBS of Texas PPO", "any", ("bcbs", "hcsc_tx", "commercial")),
+    ],
+)
+def test_a_look_up_takes_any_name_that_resolves(output: Path, payer: str, market: str, expected: tuple[str, ...]) -> None:
+    with opened(output) as connection:
+        found = checked(connection, Question("00406", payer, NOW, market=market))
+    assert (found.payer, found.organization, found.line_of_business) == expected
+
+
+def test_a_look_up_says_why_a_name_means_nobody(output: Path) -> None:
+    with opened(output) as connection, pytest.raises(UnknownNameError) as caught:
+        checked(connection, Question("00406", "Humana", NOW))
+    assert str(caught.value) == (
+        "Unknown payer 'Humana': expected one of aetna, bcbs, cigna, medicare, uhc, or a name that means one of them. "
+        "Not one of the five payers: Humana, an insurer of its own."
+    )
+
+
+def test_what_a_look_up_takes_at_once_is_what_the_resolver_says(output: Path) -> None:
+    query = "SELECT alias FROM payer_alias WHERE scope = 'global' AND match = 'is' AND valid_to IS NULL ORDER BY ALL"
+    with opened(output) as connection:
+        aliases = [str(row["alias"]) for row in rows(connection, query)][::25]
+        for alias in aliases:
+            found, said = checked(connection, Question("00406", alias, NOW)), meaning(connection, alias, on=NOW)
+            assert (found.payer, found.organization) == (said.payer_id, said.organization_id or "any"), alias
+
+
+def test_a_release_without_words_cannot_resolve(tmp_path: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(tmp_path / "old.duckdb")) as connection:
+        connection.execute("CREATE TABLE payer_alias (source_file VARCHAR, source_row BIGINT)")
+        connection.execute("CREATE TABLE payer_organization (source_file VARCHAR, source_row BIGINT)")
+        with pytest.raises(NoAnswerError, match="Refresh once with --force"):
+            name_tables(connection)
