@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.dataset import in_order
@@ -52,14 +53,14 @@ def write_cube_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     sets = AnswerSets(_rows(connection, CodeAnswerSet), _rows(connection, Answer))
     rows = cube_rows(sets)
     cells = dict(zip(CodePayerModifier.column_names(), csv_cells(CodePayerModifier), strict=True))
-    codes = _lines(sets.code_answer_set.select(cells[name] for name in _CODED))
-    answers = _lines(sets.answer.select(cells[name] for name in _ANSWERED))
-    line = pl.concat_str("code", pl.lit(","), "answer")
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(CodePayerModifier.column_names()) + "\n")
+    codes = _lines(sets.code_answer_set.select(cells[name] for name in _CODED), end=",")
+    answers = _lines(sets.answer.select(cells[name] for name in _ANSWERED), end="\n")
+    with path.open("wb") as file:
+        file.write((",".join(CodePayerModifier.column_names()) + "\n").encode())
         for part in rows.iter_slices(_LINES):
-            picked = pl.DataFrame({"code": codes.gather(part["code_at"]), "answer": answers.gather(part["answer_at"])})
-            file.write(picked.select(line.str.join("\n")).item() + "\n")
+            picked = codes.take(part["code_at"].to_arrow()), answers.take(part["answer_at"].to_arrow())
+            _, _, text = pc.binary_join_element_wise(*picked, _large("")).buffers()
+            file.write(text)  # a new array of text holds it whole and in order: nothing need be joined or encoded
     return rows.height
 
 
@@ -78,10 +79,14 @@ def _picked(values: pa.DictionaryArray, places: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(values.indices.take(places), values.dictionary)
 
 
-def _lines(cells: pl.DataFrame) -> pl.Series:
-    """Each row as it stands in a CSV file, without the line's end."""
+def _lines(cells: pl.DataFrame, *, end: str) -> pa.LargeStringArray:
+    """Each row as it stands in a CSV file, with `end` behind it."""
     text = cells.write_csv(include_header=False, line_terminator=_RECORD_END)
-    lines = pl.Series("line", text.split(_RECORD_END)[:-1], dtype=pl.String)
-    if lines.len() != cells.height:
-        raise BrokenCheckError(f"{cells.height} rows became {lines.len()} lines of CSV: a text holds the sign that ends a line.")
-    return lines
+    lines = pa.array(text.split(_RECORD_END)[:-1], pa.large_string())
+    if len(lines) != cells.height:
+        raise BrokenCheckError(f"{cells.height} rows became {len(lines)} lines of CSV: a text holds the sign that ends a line.")
+    return pc.binary_join_element_wise(lines, _large(end), _large(""))
+
+
+def _large(text: str) -> pa.LargeStringScalar:
+    return pa.scalar(text, pa.large_string())
