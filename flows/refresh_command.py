@@ -1,0 +1,154 @@
+"""The commands `payref refresh` and `payref fetch`. Prefect is imported only where a flow runs."""
+
+import atexit
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows import SHIPPED_RAW
+from flows.options import Output, leave, screen
+from flows.screen import show_summary
+from flows.settings import ExitCode
+
+if TYPE_CHECKING:
+    from flows.pipeline import Outcome
+    from flows.settings import Settings
+
+FETCHED_RAW = Path("my-raw")
+"""Where published files are downloaded to where no folder is named: what comes with the project is an extract."""
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Make the commands known."""
+    app.command("refresh")(refresh_command)
+    app.command("fetch")(fetch_command)
+
+
+def refresh_command(
+    raw: Annotated[Path | None, typer.Option(help="Folder of the raw files; what comes with the project if none.")] = None,
+    output: Output = Path("output"),
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download the newest published files into the raw folder first.")
+    ] = False,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="With --fetch: accept the AMA's licence.")] = False,
+    base_url: Annotated[str | None, typer.Option(help="With --fetch: a mirror, as for the command fetch.")] = None,
+    licensed: Annotated[
+        bool, typer.Option("--licensed", help="Carry AMA and ADA descriptors; for holders of the licences.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 4 where rows were refused.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build even where nothing changed.")] = False,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
+    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect: no server, no run record.")] = False,
+    prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
+    units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
+) -> None:
+    """Read the raw files and publish a release."""
+    from flows.pipeline import exit_code, unchanged
+    from flows.settings import Settings
+
+    began = time.monotonic()
+    folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
+    fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units)
+    try:
+        release = unchanged(settings)
+        if release is not None:
+            screen.say_answer(f"Nothing changed: {output / 'current'} is release {release}.")
+            _leave_where_not_fetched(fetched)
+            return
+        outcome = _run_directly(settings) if direct else _run_with_prefect(settings)
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        leave(str(error), code)
+    seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if direct else f", with Prefect {time.monotonic() - began:.1f} s.")
+    show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
+    if strict and outcome.refused:
+        leave(
+            f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding.",
+            ExitCode.REFUSED_ROWS,
+        )
+    _leave_where_not_fetched(fetched)
+
+
+def fetch_command(
+    sources: Annotated[list[str] | None, typer.Argument(help="Sources such as cms_pfs; all if none is given.")] = None,
+    release: Annotated[list[str] | None, typer.Option(help="Release such as 2025-10, also several; the newest if none.")] = None,
+    raw: Annotated[Path, typer.Option(help="Folder of the raw files.")] = FETCHED_RAW,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the AMA's licence; needed once.")] = False,
+    take_changed: Annotated[bool, typer.Option("--take-changed", help="Put files that changed into force.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be fetched.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, max=3600, help="Seconds without a byte before a new attempt.")] = 60,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Largest file taken.")] = 512 * 1024 * 1024,
+    base_url: Annotated[str | None, typer.Option(help="Mirror: takes the place of scheme and host of every address.")] = None,
+    worklist: Annotated[Path | None, typer.Option(help="Take in-network files from a price_file_worklist.csv instead.")] = None,
+    payer: Annotated[list[str] | None, typer.Option(help="With --worklist: of this payer only, also several.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="With --worklist: most files taken.")] = 10,
+    host: Annotated[list[str] | None, typer.Option(help="With --worklist: allow this host, too, also several.")] = None,
+) -> None:
+    """Download published files into the raw folder; nothing there is overwritten."""
+    from flows.fetch import FetchSettings
+    from flows.fetch_report import fetch_and_report
+    from flows.web import Limits
+
+    limits = Limits(timeout=timeout, max_bytes=max_bytes)
+    settings = FetchSettings(accept_licence, take_changed, dry_run, base_url, limits)
+    listed = (worklist, tuple(payer or ()), most, tuple(host or ())) if worklist else None
+    raise typer.Exit(int(fetch_and_report(screen, sources or [], release or [], raw, settings, listed=listed)))
+
+
+def _fetched(raw: Path, *, is_licence_accepted: bool, base_url: str | None) -> ExitCode:
+    """Newest files of every source; what could not be had does not keep the rest from being refreshed."""
+    from flows.fetch import FetchSettings
+    from flows.fetch_report import fetch_and_report
+
+    code = fetch_and_report(screen, [], [], raw, FetchSettings(is_licence_accepted, base_url=base_url))
+    if code == ExitCode.USAGE:
+        raise SystemExit(int(code))
+    return code
+
+
+def _leave_where_not_fetched(code: ExitCode) -> None:
+    if code != ExitCode.OK:
+        leave("Not every file could be fetched, see above; the release is made of what is there.", code)
+
+
+def _run_directly(settings: "Settings") -> "Outcome":
+    from flows.pipeline import run
+
+    return run(settings, step=screen.watch)
+
+
+def _run_with_prefect(settings: "Settings") -> "Outcome":
+    from flows.prefect_settings import has_server, use_embedded_server
+
+    use_embedded_server(settings.output)
+    atexit.register(_close_messages)  # before Prefect registers its own, so after they ran
+    if not has_server():
+        screen.say("Starting Prefect's embedded server; this takes 10 to 40 seconds, the pipeline itself a few.")
+    from flows.refresh import refresh as flow
+    from flows.refresh import watching
+
+    watching.set(screen.watch)
+    return flow(
+        raw=settings.raw,
+        output=settings.output,
+        is_licensed=settings.is_licensed,
+        is_forced=settings.is_forced,
+        threads=settings.threads,
+        dask=settings.dask,
+        prices=settings.prices,
+        units=settings.units,
+    )
+
+
+def _close_messages() -> None:
+    """Nothing is left to say. Prefect's threads keep modules alive, of which the database's binding would complain at length."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
