@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from fnmatch import fnmatchcase
@@ -57,6 +58,10 @@ class InputFile(NamedTuple):
     def licence(self) -> str:
         """Licence of the file's own words."""
         return "local" if self.is_local else self.origin.licence
+
+
+_NO_NAME = re.compile(r"[\ud800-\udfff\x00-\x1f\x7f]")
+"""Bytes that are no UTF-8, which Python gives as surrogates and no table can hold, and control characters."""
 
 
 class Inputs(NamedTuple):
@@ -143,7 +148,7 @@ def _origin(place: Path, source: Source, *, raw: Path) -> Origin:
         period = source.period_of(release_id) if source.has_releases else None
         return Origin(source.name, release_id, "local", "local", "Local files without origin.json", "local", period=period)
     try:
-        return _stated_origin(json.loads(path.read_text(encoding="utf-8")), source, release_id)
+        return _stated_origin(json.loads(path.read_text(encoding="utf-8-sig")), source, release_id)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise StructureError(
             _relative(path, raw),
@@ -204,5 +209,11 @@ def _every_file(raw: Path) -> Iterator[Path]:
 
 
 def _relative(path: Path, raw: Path) -> str:
+    """Name of a raw file below its folder, as it stands in every table. Raises StructureError where it is no text."""
     root = raw if path.is_relative_to(raw) else SHIPPED_RAW
-    return path.relative_to(root).as_posix()
+    name = path.relative_to(root).as_posix()
+    if _NO_NAME.search(name):
+        raise StructureError(
+            ascii(name), expected="a file name in UTF-8 without control characters", found="others", advice="Rename the file."
+        )
+    return name

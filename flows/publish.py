@@ -82,6 +82,11 @@ def locked(output: Path) -> Iterator[None]:
 def prepared(settings: Settings) -> None:
     """The output folder, writable. Raises StopError where it is not."""
     current = settings.output / "current"
+    if settings.output.resolve().is_relative_to(settings.raw.resolve()):
+        raise StopError(
+            f"{settings.output}: expected a folder outside the raw files, found it in {settings.raw}. "
+            "Choose another with --output."
+        )
     if current.exists() and not current.is_symlink():
         raise StopError(f"{current}: expected a link to a release, found something else. Move it away.")
     try:

@@ -21,6 +21,8 @@ class Bounds(NamedTuple):
     """Most members, those of an archive inside included."""
     member_bytes: int = 256 * 1024 * 1024
     """Most bytes of one member, unpacked."""
+    total_bytes: int = 2 * 1024 * 1024 * 1024
+    """Most bytes of all members together, unpacked."""
     ratio: int = 200
     """Most unpacked bytes per packed byte; text of fixed width packs 10 to 60 times."""
 
@@ -66,6 +68,9 @@ def judged(archive: zipfile.ZipFile, *, source_file: str, bounds: Bounds = BOUND
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > bounds.members:
         raise _refused(source_file, f"at most {bounds.members} members", f"{len(entries)}")
+    total = sum(entry.file_size for entry in entries)
+    if total > bounds.total_bytes:
+        raise _refused(source_file, f"at most {bounds.total_bytes:,} bytes unpacked", f"{total:,} in {len(entries)} members")
     for entry in entries:
         _judge(entry, source_file=source_file, bounds=bounds)
     return entries

@@ -1,14 +1,17 @@
 """Curated sources: csv files kept with the project, whose every row cites who says so."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from schemas.base import PROVENANCE, Table
+from transforms.errors import StructureError
 from transforms.gate import gate, typed
 from transforms.read import TextTable, csv_table
 from transforms.sources import Built, SourceFile, counted
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 _DERIVED = {"source_file", "source_row", "comparison_form", "rank"}
 """Columns of curated tables that no file holds."""
 
@@ -27,10 +30,10 @@ def comparison_form(spelling: pl.Expr) -> pl.Expr:
 def curated(files: Sequence[SourceFile], model: type[Table], *, known: Mapping[str, pl.Series] | None = None) -> Built:
     """Rows of curated csv files that are typed, complete and refer only to what exists, and findings for the others.
 
-    Raises StructureError where a header differs from `file_columns`.
+    Raises StructureError where a header differs from `file_columns`, a file has no row, or a text holds a control character.
     """
     name, columns = model.table_name(), file_columns(model)
-    tables = [csv_table(file.raw, columns, table=name) for file in files]
+    tables = [_table(file, columns, table=name) for file in files]
     rows = pl.concat([table.rows for table in tables])
     cast = typed(_with_derived(rows, model), model)
     judged = gate(cast.accepted, model, known=known)
@@ -47,6 +50,33 @@ def as_built(
         for file, table in zip(files, tables, strict=True)
     ]
     return Built({name: accepted}, every, counts)
+
+
+def _table(file: SourceFile, columns: Sequence[str], *, table: str) -> TextTable:
+    """Rows of one file. One without rows would take away all that it said, and nobody empties a file by intention."""
+    _check_printable(file)
+    read = csv_table(file.raw, columns, table=table)
+    if not read.rows_read:
+        raise StructureError(
+            file.source_file,
+            expected="at least one row below the header",
+            found="none",
+            advice="Put its rows back; a file that shall say nothing must go with its source.",
+        )
+    return read
+
+
+def _check_printable(file: SourceFile) -> None:
+    """Stop at a control character: it is never meant, cannot be seen, and other programs break lines at some of them."""
+    found = _CONTROL.search(file.raw.text)
+    if found is not None:
+        line = file.raw.text.count("\n", 0, found.start()) + 1
+        raise StructureError(
+            f"{file.source_file} line {line}",
+            expected="text without control characters",
+            found=f"U+{ord(found[0]):04X}",
+            advice="Take it out; editors show it as a box or not at all.",
+        )
 
 
 def _with_derived(rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:

@@ -266,6 +266,16 @@ def test_no_raw_folder(tmp_path: Path) -> None:
     assert done.stderr == f"{tmp_path}/nowhere: expected the folder with the raw files, found nothing. Give it with --raw.\n"
 
 
+def test_an_output_within_the_raw_files(tmp_path: Path) -> None:
+    raw = copied(tmp_path)
+    done = refreshed(raw, raw / "releases")
+    assert (done.exit_code, done.stderr) == (
+        3,
+        f"{raw / 'releases'}: expected a folder outside the raw files, found it in {raw}. Choose another with --output.\n",
+    )
+    assert not (raw / "releases").exists()
+
+
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     done = refreshed(copied(tmp_path), tmp_path / "file" / "output")
@@ -376,10 +386,26 @@ MORE_STRUCTURE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a table with hardly a row": (
         lambda raw: (raw / "modifiers/modifier.csv").write_text(
-            (raw / "modifiers/modifier.csv").read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8"
+            "\n".join((raw / "modifiers/modifier.csv").read_text(encoding="utf-8").splitlines()[:3]), encoding="utf-8"
         ),
-        "modifiers: table modifier: expected at least 100 accepted rows, found 0. "
+        "modifiers: table modifier: expected at least 100 accepted rows, found 2. "
         "Check that the source is complete; the release before stays current.",
+    ),
+    "a file of rules without a rule": (
+        lambda raw: (raw / "payer_rules/uhc.csv").write_text(
+            (raw / "payer_rules/uhc.csv").read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8"
+        ),
+        "payer_rules/uhc.csv: expected at least one row below the header, found none. "
+        "Put its rows back; a file that shall say nothing must go with its source.",
+    ),
+    "a control character in a reason": (
+        lambda raw: changed(raw, "payer_rules/cigna.csv", "is not published.", "is not \x1epublished."),
+        "payer_rules/cigna.csv line 2: expected text without control characters, found U+001E. "
+        "Take it out; editors show it as a box or not at all.",
+    ),
+    "a file name that is no text": (
+        lambda raw: Path(os.fsdecode(os.fsencode(raw) + b"/notes-\xff.txt")).write_text("?"),
+        "'notes-\\udcff.txt': expected a file name in UTF-8 without control characters, found others. Rename the file.",
     ),
     "a period that ends before it starts": (
         lambda raw: changed(raw, "cms_pfs/2025-10/origin.json", '"valid_to": "2025-12-31"', '"valid_to": "2025-09-30"'),

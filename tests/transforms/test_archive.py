@@ -75,6 +75,10 @@ def test_an_encrypted_member_is_refused() -> None:
 def test_bounds_are_kept() -> None:
     many = zipped(*((f"{at}.txt", b"x") for at in range(4)))
     assert refused(many, bounds=Bounds(members=3)) == f"s/r/a.zip: expected at most 3 members, found 4. {ADVICE}"
+    twice = zipped(("a.txt", b"x" * 6), ("b.txt", b"x" * 6))
+    assert refused(twice, bounds=Bounds(total_bytes=10)) == (
+        f"s/r/a.zip: expected at most 10 bytes unpacked, found 12 in 2 members. {ADVICE}"
+    )
     assert refused(zipped(("a.txt", b"x" * 11)), bounds=Bounds(member_bytes=10)) == (
         f"s/r/a.zip/a.txt: expected at most 10 bytes unpacked, found 11. {ADVICE}"
     )
