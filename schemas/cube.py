@@ -72,32 +72,17 @@ class ProfileRule(Table):
         }
 
 
-class CodeAnswerSet(Table):
-    """Codes and components with the set of answers they have; codes with one set share every answer on every day."""
+class Coded(Table):
+    """What a row of the cube is about."""
 
     code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
     code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
     component: str = column("Row of the fee schedule the line is billed as.", values=COMPONENTS)
-    answer_set_id: pl.Int64 = column(
-        "Number of the set within this release of the dataset.", references="answer.answer_set_id", at_least=0
-    )
-
-    class Config:
-        """Facts about the table."""
-
-        name = "code_answer_set"
-        unique = ["code_system", "code", "component"]
-        metadata = {
-            "facts": TableFacts(
-                "the cube", "code and component", ("code_system", "code", "component"), "CC0-1.0", (200, 1_000_000)
-            )
-        }
 
 
-class Answer(Table):
-    """The cells of each set of answers: what `code_payer_modifier` says, once for all codes with the set."""
+class Answered(Table):
+    """What a row of the cube says."""
 
-    answer_set_id: pl.Int64 = column("The set.", at_least=0)
     payer_id: str = column("The payer.", values=PAYERS, references="payer.payer_id")
     modifier: str = column("The modifier.", pattern=MODIFIER_PATTERN, references="modifier.modifier")
     organization_id: str = column(
@@ -122,6 +107,31 @@ class Answer(Table):
         "Medicare's own answer, beside a commercial payer's, never in its place.", values=DISPOSITIONS
     )
     medicare_effect_percent: pl.Decimal(7, 2) = column("Medicare's percentage.", unit="percent", nullable=True, at_least=0)
+
+
+class CodeAnswerSet(Coded):
+    """Codes and components with the set of answers they have; codes with one set share every answer on every day."""
+
+    answer_set_id: pl.Int64 = column(
+        "Number of the set within this release of the dataset.", references="answer.answer_set_id", at_least=0
+    )
+
+    class Config:
+        """Facts about the table."""
+
+        name = "code_answer_set"
+        unique = ["code_system", "code", "component"]
+        metadata = {
+            "facts": TableFacts(
+                "the cube", "code and component", ("code_system", "code", "component"), "CC0-1.0", (200, 1_000_000)
+            )
+        }
+
+
+class Answer(Answered):
+    """The cells of each set of answers: what `code_payer_modifier` says, once for all codes with the set."""
+
+    answer_set_id: pl.Int64 = column("The set.", at_least=0)
 
     class Config:
         """Facts about the table."""
@@ -139,36 +149,8 @@ class Answer(Table):
         }
 
 
-class CodePayerModifier(Table):
+class CodePayerModifier(Answered, Coded):
     """The answer for every code, component, payer and governed modifier, by scope and period, with rule and reason."""
-
-    code_system: str = column("CPT or HCPCS.", values=CODE_SYSTEMS)
-    code: str = column("The code.", pattern=CODE_PATTERN, references="code.code")
-    component: str = column("Row of the fee schedule the line is billed as.", values=COMPONENTS)
-    payer_id: str = column("The payer.", values=PAYERS, references="payer.payer_id")
-    modifier: str = column("The modifier.", pattern=MODIFIER_PATTERN, references="modifier.modifier")
-    organization_id: str = column(
-        "Organization the answer is for; `any` where none is named.", references="payer_organization.organization_id"
-    )
-    line_of_business: str = column("Line of business the answer is for.", values=LINES_OF_BUSINESS)
-    market: str = column("USPS code of the market the answer is for.", values=MARKETS)
-    valid_from: pl.Date = column("First service date.")
-    valid_to: pl.Date = column("Last service date; empty answers until something newer is known.", nullable=True)
-    disposition: str = column("What follows for a line that carries the modifier.", values=DISPOSITIONS)
-    effect_kind: str = column("How payment changes.", values=EFFECT_KINDS)
-    effect_percent: pl.Decimal(7, 2) = column("Share of the allowed amount paid.", unit="percent", nullable=True, at_least=0)
-    effect_units: pl.Decimal(7, 2) = column("Anesthesia units added.", unit="anesthesia units", nullable=True, at_least=0)
-    effect_formula: str = column("Formula where neither a percentage nor units say it.", nullable=True, free_text=True)
-    target_line: str = column("Line whose payment changes.", values=TARGET_LINES)
-    rule_id: str = column(
-        "The rule that answers; empty for `not_published` without a rule.", nullable=True, references="modifier_rule.rule_id"
-    )
-    tier: str = column("How good its source is.", nullable=True, values=TIERS)
-    reason: str = column("Why, in one sentence.", free_text=True)
-    medicare_disposition: str = column(
-        "Medicare's own answer, beside a commercial payer's, never in its place.", values=DISPOSITIONS
-    )
-    medicare_effect_percent: pl.Decimal(7, 2) = column("Medicare's percentage.", unit="percent", nullable=True, at_least=0)
 
     class Config:
         """Facts about the table."""
