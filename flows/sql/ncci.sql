@@ -23,6 +23,16 @@ ORDER BY kind.table_name, kind.setting, loaded.valid_from;
 
 COMMENT ON MACRO TABLE ncci_releases IS 'Which quarters of NCCI are loaded, by table and setting: ncci_releases().';
 
+CREATE OR REPLACE MACRO ncci_release_at(the_table, the_setting, on_date) AS TABLE
+SELECT
+    min(given.valid_from) AS first_day,
+    max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
+    max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
+FROM ncci_releases() AS given
+WHERE given.table_name = the_table AND given.setting = the_setting;
+
+COMMENT ON MACRO TABLE ncci_release_at IS 'First day that any quarter covers, the quarter in use on a day and its last day, always one row: ncci_release_at(table, setting, on_date).';
+
 CREATE OR REPLACE MACRO ncci_pairs(the_code, on_date := current_date, for_setting := NULL) AS TABLE
 WITH asked AS (
     SELECT the_code AS asked_code, CAST(on_date AS DATE) AS asked_date, kind.setting
@@ -30,14 +40,9 @@ WITH asked AS (
     WHERE for_setting IS NULL OR kind.setting = for_setting
 ),
 loaded AS (
-    SELECT
-        given.setting,
-        min(given.valid_from) AS first_day,
-        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
-        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
-    FROM ncci_releases() AS given
-    WHERE given.table_name = 'ncci_ptp'
-    GROUP BY given.setting
+    SELECT 'practitioner' AS setting, held.* FROM ncci_release_at('ncci_ptp', 'practitioner', on_date) AS held
+    UNION ALL
+    SELECT 'outpatient_hospital', held.* FROM ncci_release_at('ncci_ptp', 'outpatient_hospital', on_date) AS held
 ),
 listed AS (
     SELECT edit.*, 'column_one' AS stands_in, edit.column_two_code AS other_code FROM ncci_ptp AS edit WHERE edit.column_one_code = the_code
@@ -91,14 +96,7 @@ COMMENT ON MACRO TABLE ncci_pairs IS 'Every pair in force on a day that has the 
 
 CREATE OR REPLACE MACRO ncci_bypass(code_one, code_two, on_date := current_date, for_setting := 'practitioner') AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
-loaded AS (
-    SELECT
-        min(given.valid_from) AS first_day,
-        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
-        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
-    FROM ncci_releases() AS given
-    WHERE given.table_name = 'ncci_ptp' AND given.setting = for_setting
-),
+loaded AS (SELECT held.* FROM ncci_release_at('ncci_ptp', for_setting, on_date) AS held),
 listed AS (
     SELECT edit.* FROM ncci_ptp AS edit
     WHERE edit.setting = for_setting AND edit.column_one_code = code_one AND edit.column_two_code = code_two
@@ -260,14 +258,7 @@ COMMENT ON MACRO TABLE ncci_bypass IS 'For two codes on one day, whether each NC
 
 CREATE OR REPLACE MACRO units_limit(the_code, on_date := current_date, for_setting := 'practitioner') AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
-loaded AS (
-    SELECT
-        min(given.valid_from) AS first_day,
-        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= asked.asked_date) AS latest,
-        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= asked.asked_date) AS last_day
-    FROM asked
-    LEFT JOIN ncci_releases() AS given ON given.table_name = 'ncci_mue' AND given.setting = for_setting
-)
+loaded AS (SELECT held.* FROM ncci_release_at('ncci_mue', for_setting, on_date) AS held)
 SELECT
     for_setting AS setting,
     the_code AS code,
@@ -280,7 +271,7 @@ SELECT
         WHEN units.adjudication = 'day_absolute' THEN 'Counted over the date of service; no appeal lifts it.'
         WHEN units.adjudication = 'day_appealable' THEN 'Counted over the date of service; more may be paid on appeal.'
         WHEN loaded.first_day IS NULL THEN 'No release of the units limits of this setting is loaded.'
-        WHEN loaded.latest IS NULL THEN 'The oldest release of units limits here starts on ' || loaded.first_day || '.'
+        WHEN loaded.used IS NULL THEN 'The oldest release of units limits here starts on ' || loaded.first_day || '.'
         ELSE 'No limit is published; that is not ''no limit'', since CMS keeps some limits confidential.'
     END AS reason,
     units.rationale,
@@ -290,7 +281,7 @@ SELECT
     units.source_file,
     units.source_row,
     coalesce(asked.asked_date > loaded.last_day, false) AS is_stale,
-    loaded.latest AS release_used,
+    loaded.used AS release_used,
     loaded.last_day AS release_last_day
 FROM asked
 CROSS JOIN loaded
@@ -303,14 +294,7 @@ COMMENT ON MACRO TABLE units_limit IS 'The most units of a code on a line or a d
 
 CREATE OR REPLACE MACRO addon_primaries(the_code, on_date := current_date) AS TABLE
 WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
-loaded AS (
-    SELECT
-        min(given.valid_from) AS first_day,
-        max_by(given.valid_to, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS last_day,
-        max_by(given.release_id, given.valid_from) FILTER (WHERE given.valid_from <= CAST(on_date AS DATE)) AS used
-    FROM ncci_releases() AS given
-    WHERE given.table_name = 'ncci_addon'
-)
+loaded AS (SELECT held.* FROM ncci_release_at('ncci_addon', 'any', on_date) AS held)
 SELECT
     the_code AS addon_code,
     edit.primary_code,

@@ -202,7 +202,7 @@ def test_every_macro_is_described(database: Connection) -> None:
     assert (
         {name for (name,) in described}
         == made
-        == {"ncci_releases", "ncci_pairs", "ncci_bypass", "units_limit", "addon_primaries"}
+        == {"ncci_releases", "ncci_release_at", "ncci_pairs", "ncci_bypass", "units_limit", "addon_primaries"}
     )
 
 
