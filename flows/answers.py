@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from flows.database_name import DATABASE
+from flows.leases import leased
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
@@ -39,18 +40,21 @@ class Question(NamedTuple):
 
 @contextmanager
 def opened(output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The current release's database, read-only. Raises NoAnswerError where there is none."""
+    """The current release's database, read-only, under a lease. Raises NoAnswerError where there is none."""
     path = output / "current" / DATABASE
     if not path.is_file():
         raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}")
-    try:
-        connection = duckdb.connect(str(path), read_only=True)
-    except duckdb.Error as error:
-        raise NoAnswerError(f"{path} cannot be opened ({str(error).splitlines()[0]}). Refresh again with --force.") from error
-    with connection:
+    with leased(output, path.resolve().parent.name), _connected(path) as connection:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false")
         yield connection
+
+
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise NoAnswerError(f"{path} cannot be opened ({str(error).splitlines()[0]}). Refresh again with --force.") from error
 
 
 class Found(NamedTuple):

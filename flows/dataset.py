@@ -59,9 +59,15 @@ def table_keys(readings: Mapping[str, Reading], *, is_licensed: bool) -> dict[st
 
 
 def build_dataset(
-    inputs: Inputs, readings: Mapping[str, Reading], *, is_licensed: bool, step: Step, kept: Collection[str] = ()
+    inputs: Inputs,
+    readings: Mapping[str, Reading],
+    *,
+    is_licensed: bool,
+    step: Step,
+    kept: Collection[str] = (),
+    accepted: Collection[str] = (),
 ) -> Dataset:
-    """Tables from readings. `kept` names tables that need not be made because a release holds them already.
+    """Tables from readings. `kept` names tables that a release holds already, `accepted` those that may hold too few rows.
 
     Raises StructureError where a table holds fewer rows than is plausible, BrokenCheckError where a table of ours is wrong.
     """
@@ -69,7 +75,7 @@ def build_dataset(
     left_out: dict[str, list[LeftOut]] = {}
     made = _with_derived(tables_of(readings), readings, inputs)
     opened = Frames({name: _finished(name, made, left_out, closed=closed, is_licensed=is_licensed) for name in made})
-    _check_envelopes(opened, kept)
+    _check_envelopes(opened, {*kept, *accepted})
     if not set(CUBE_TABLES) <= set(kept):
         cube = step("resolve the cube", resolve_cube, opened)
         opened = opened.with_loaders({name: _given(in_order(rows, name)) for name, rows in cube.items()})
@@ -155,17 +161,18 @@ def _closed_files(inputs: Inputs, readings: Mapping[str, Reading]) -> set[str]:
     return closed | {part.source_file for part in every_part(readings) if part.archive_file in closed}
 
 
-def _check_envelopes(tables: Tables, kept: Collection[str]) -> None:
+def _check_envelopes(tables: Tables, passed: Collection[str]) -> None:
     """Stop before anything is derived from a table that holds fewer rows than its declaration says is plausible."""
     for source in SOURCES:
         for name in source.tables:
             expected, _ = table(name).facts().expected_rows
-            if expected and name not in kept and tables[name].height < expected:
+            if expected and name not in passed and tables[name].height < expected:
                 raise StructureError(
                     f"{source.name}: table {name}",
                     expected=f"at least {expected} accepted rows",
                     found=str(tables[name].height),
-                    advice="Check that the source is complete; the release before stays current.",
+                    advice="Check that the source is complete; the release before stays current. "
+                    f"If this is meant: --accept {name}.",
                 )
 
 

@@ -29,7 +29,7 @@ _LINES = 200_000
 
 def write_cube_parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Write the cube's rows in the order of its key; how many there are. Raises OSError."""
-    sets = AnswerSets(_rows(connection, CodeAnswerSet), _rows(connection, Answer))
+    sets = sets_of(connection)
     rows = cube_rows(sets)
     coded = {name: _encoded(sets.code_answer_set[name]) for name in _CODED}
     answered = {name: _encoded(sets.answer[name]) for name in _ANSWERED}
@@ -50,7 +50,7 @@ def write_cube_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
     Lines are made of the very frames by whose positions the rows are put together.
     """
-    sets = AnswerSets(_rows(connection, CodeAnswerSet), _rows(connection, Answer))
+    sets = sets_of(connection)
     rows = cube_rows(sets)
     cells = dict(zip(CodePayerModifier.column_names(), csv_cells(CodePayerModifier), strict=True))
     codes = _lines(sets.code_answer_set.select(cells[name] for name in _CODED), end=",")
@@ -62,6 +62,11 @@ def write_cube_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
             _, _, text = pc.binary_join_element_wise(*picked, _large("")).buffers()
             file.write(text)  # a new array of text holds it whole and in order: nothing need be joined or encoded
     return rows.height
+
+
+def sets_of(connection: duckdb.DuckDBPyConnection) -> AnswerSets:
+    """The two tables of which the cube is made, in the order of their keys."""
+    return AnswerSets(_rows(connection, CodeAnswerSet), _rows(connection, Answer))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, model: type[Table]) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
@@ -13,10 +14,12 @@ from flows.database_name import DATABASE
 from flows.dataset import TOLD_ANEW, Dataset, build_dataset, table_keys
 from flows.discover import Inputs, discover
 from flows.export import export
+from flows.guard import check_accepted, check_schema, compare
 from flows.load import load
 from flows.price_files import PRICES, UNITS, has_price_files
 from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
 from flows.reading import read_sources, tables_of
+from flows.releases import current_name, published_again, retire, rolled_back
 from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
@@ -56,13 +59,19 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     Raises StructureError, StopError, LockedError or BrokenCheckError.
     """
     began = time.monotonic()
+    check_accepted(settings.accepted)
     prepared(settings)
     with locked(settings.output):
+        check_schema(settings.output)
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)
-        if not settings.is_forced and is_published(settings.output, release):
-            return Outcome(release, {}, {}, time.monotonic() - began)
+        held = None if settings.is_forced else _held(settings.output, release)
+        if held is not None:
+            retire(settings.output, keep=settings.keep)
+            return Outcome(held, {}, {}, time.monotonic() - began)
         rows, described = _new_release(settings, inputs, priced, release, step=step)
+        published_again(settings.output, release)
+        retire(settings.output, keep=settings.keep)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
 
 
@@ -90,13 +99,16 @@ def _new_release(
     found = None if settings.is_forced else reusable(settings.output, keys)
     kept = found.before.tables - TOLD_ANEW if found else frozenset[str]()
     before = found.before._replace(tables=kept) if found else None
-    dataset: Dataset = build_dataset(inputs, readings, is_licensed=settings.is_licensed, step=step, kept=kept)
+    dataset: Dataset = build_dataset(
+        inputs, readings, is_licensed=settings.is_licensed, step=step, kept=kept, accepted=settings.accepted
+    )
     with building(settings.output, release) as folder:
         database = folder / DATABASE
         loaded = {"before": found.database if found else None, "kept": kept}
         rows = step("load the database", _on_disk, load, dataset, database, threads=settings.threads, **loaded)
         files = step("export", _on_disk, export, database, folder, release=release, threads=settings.threads, before=before)
         described = manifest(settings, inputs, dataset, files, found.manifest if found else {}, release=release)
+        described = step("compare", _on_disk, compare, folder, settings, described)
         step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
     _on_disk(remember, settings.output, release, keys)
     keep_only(cache, (UNITS, *(reading.key for reading in readings.values())))
@@ -117,8 +129,14 @@ def unchanged(settings: Settings) -> str | None:
         if priced is None:
             return None
         inputs = with_price_files(inputs, priced)
-    release = release_name(inputs, build=settings.build)
-    return release if is_published(settings.output, release) else None
+    return _held(settings.output, release_name(inputs, build=settings.build))
+
+
+def _held(output: Path, release: str) -> str | None:
+    """Name of the current release where it stays current: it is the one asked for, or that one was left by a rollback."""
+    if is_published(output, release):
+        return release
+    return current_name(output) if release in rolled_back(output) else None
 
 
 def exit_code(error: BaseException) -> ExitCode | None:

@@ -174,18 +174,18 @@ def publish(folder: Path, output: Path, *, release: str) -> None:
         twin = output / "releases" / f"{release}.replacing"
         shutil.rmtree(twin, ignore_errors=True)
         shutil.copytree(folder, twin, copy_function=_second_name)
-        _switch(output, twin.name)
+        switch(output, twin.name)
         shutil.rmtree(target)
         folder.rename(target)
-        _switch(output, release)
+        switch(output, release)
         shutil.rmtree(twin)
         return
     folder.rename(target)
     _sync(target.parent)
-    _switch(output, release)
+    switch(output, release)
 
 
-def _switch(output: Path, release: str) -> None:
+def switch(output: Path, release: str) -> None:
     """Make a release current by one rename."""
     link = output / ".current-new"
     link.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import typer
 
 from flows import SHIPPED_RAW
 from flows.options import Output, leave, screen
+from flows.release_commands import retire_old, say_warnings
 from flows.screen import show_summary
 from flows.settings import ExitCode
 
@@ -46,6 +47,8 @@ def refresh_command(
     prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
     units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
     dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
+    accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.")] = None,
+    keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
 ) -> None:
     """Read the raw files and publish a release."""
     from flows.pipeline import exit_code, unchanged
@@ -54,11 +57,12 @@ def refresh_command(
     began = time.monotonic()
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
-    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units)
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep)
     try:
         release = unchanged(settings)
         if release is not None:
             screen.say_answer(f"Nothing changed: {output / 'current'} is release {release}.")
+            retire_old(screen, output, keep=keep)
             _leave_where_not_fetched(fetched)
             return
         outcome = _run_directly(settings) if direct else _run_with_prefect(settings)
@@ -69,6 +73,7 @@ def refresh_command(
         leave(str(error), code)
     seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if direct else f", with Prefect {time.monotonic() - began:.1f} s.")
     show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
+    say_warnings(screen, output, release=outcome.release)
     if strict and outcome.refused:
         leave(
             f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding.",
@@ -145,6 +150,8 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
         dask=settings.dask,
         prices=settings.prices,
         units=settings.units,
+        accepted=settings.accepted,
+        keep=settings.keep,
     )
 
 

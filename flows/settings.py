@@ -34,6 +34,10 @@ class Settings(NamedTuple):
     """Folder or address with the price files' tic/ and hpt/, in place of the raw folder."""
     units: str | None = None
     """Folder or address that keeps the results of price files; inside the output folder if none."""
+    accepted: tuple[str, ...] = ()
+    """Tables whose limits are raised for this run."""
+    keep: int | None = None
+    """Releases that stay; all of them where none is given."""
 
     @property
     def build(self) -> str:

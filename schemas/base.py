@@ -17,6 +17,23 @@ KNOWN_FROM = "Publication date of the release that first said so; empty where no
 """Description of the column `known_from`, the second clock beside the service dates."""
 
 
+class Limits(NamedTuple):
+    """What a release may lose, change or refuse of a table, in percent, before it is not published or a warning is given."""
+
+    most_lost_percent: int = 50
+    """Rows, or cells of a payer, modifier or code section, fewer than in the release before: more stops."""
+    most_changed_percent: int = 50
+    """Rows of the release before that change or go: more warns."""
+    most_refused_percent: int = 10
+    """Rows of a source that are refused: more stops. Of a source's tables the most patient one counts."""
+
+
+ABOUT_THE_RUN = Limits(most_lost_percent=100, most_changed_percent=100)
+"""Limits of tables that say how things stand with the inputs: they may shrink to nothing, which is good news or none."""
+RENUMBERED = Limits(most_changed_percent=100)
+"""Limits of tables whose numbers are a release's own and may all change at once."""
+
+
 class TableFacts(NamedTuple):
     """What is said about a table as a whole."""
 
@@ -32,6 +49,8 @@ class TableFacts(NamedTuple):
     """Fewest and most rows of a plausible release."""
     is_view: bool = False
     """In the database it is a view over other tables; exports hold its rows like those of any table."""
+    limits: Limits = Limits()
+    """What a release may lose, change or refuse of it."""
 
 
 def column(

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import Table, TableFacts, column
+from schemas.base import ABOUT_THE_RUN, RENUMBERED, Table, TableFacts, column
 from schemas.vocabulary import (
     CODE_PATTERN,
     CODE_SYSTEMS,
@@ -52,6 +52,7 @@ class CodeProfile(Table):
                 ("code_system", "code", "component", "valid_from"),
                 "CC0-1.0",
                 (600, 1_000_000),
+                limits=RENUMBERED,
             )
         }
 
@@ -68,7 +69,9 @@ class ProfileRule(Table):
         name = "profile_rule"
         unique = ["profile_id", "rule_id"]
         metadata = {
-            "facts": TableFacts("the cube", "profile and rule it meets", ("profile_id", "rule_id"), "CC0-1.0", (100, 5_000_000))
+            "facts": TableFacts(
+                "the cube", "profile and rule it meets", ("profile_id", "rule_id"), "CC0-1.0", (100, 5_000_000), limits=RENUMBERED
+            )
         }
 
 
@@ -123,7 +126,12 @@ class CodeAnswerSet(Coded):
         unique = ["code_system", "code", "component"]
         metadata = {
             "facts": TableFacts(
-                "the cube", "code and component", ("code_system", "code", "component"), "CC0-1.0", (200, 1_000_000)
+                "the cube",
+                "code and component",
+                ("code_system", "code", "component"),
+                "CC0-1.0",
+                (200, 1_000_000),
+                limits=RENUMBERED,
             )
         }
 
@@ -145,6 +153,7 @@ class Answer(Answered):
                 ("answer_set_id", "payer_id", "modifier", *SCOPE, "valid_from"),
                 "CC0-1.0",
                 (1_000, 50_000_000),
+                limits=RENUMBERED,
             )
         }
 
@@ -216,4 +225,8 @@ class Contradiction(Table):
 
         name = "contradiction"
         unique = ["contradiction_id"]
-        metadata = {"facts": TableFacts("conflicts", "disagreement", ("contradiction_id",), "CC0-1.0", (0, 1_000_000))}
+        metadata = {
+            "facts": TableFacts(
+                "conflicts", "disagreement", ("contradiction_id",), "CC0-1.0", (0, 1_000_000), limits=ABOUT_THE_RUN
+            )
+        }

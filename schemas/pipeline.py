@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import Table, TableFacts, column
+from schemas.base import ABOUT_THE_RUN, Table, TableFacts, column
 from schemas.vocabulary import SEVERITIES
 
 
@@ -25,7 +25,11 @@ class Release(Table):
 
         name = "release"
         unique = ["source", "release_id"]
-        metadata = {"facts": TableFacts("pipeline", "release of a source", ("source", "release_id"), "CC0-1.0", (5, 10_000))}
+        metadata = {
+            "facts": TableFacts(
+                "pipeline", "release of a source", ("source", "release_id"), "CC0-1.0", (5, 10_000), limits=ABOUT_THE_RUN
+            )
+        }
 
 
 class RawFile(Table):
@@ -50,7 +54,9 @@ class RawFile(Table):
 
         name = "raw_file"
         unique = ["source_file"]
-        metadata = {"facts": TableFacts("pipeline", "raw file", ("source_file",), "CC0-1.0", (5, 1_000_000))}
+        metadata = {
+            "facts": TableFacts("pipeline", "raw file", ("source_file",), "CC0-1.0", (5, 1_000_000), limits=ABOUT_THE_RUN)
+        }
 
 
 class Change(Table):
@@ -80,6 +86,7 @@ class Change(Table):
                 ("changed_table", "record_key", "column_name", "to_release"),
                 "US-GOV",
                 (0, 100_000_000),
+                limits=ABOUT_THE_RUN,
             )
         }
 
@@ -102,6 +109,11 @@ class Finding(Table):
         unique = ["source_file", "source_row", "column_name", "rule_id"]
         metadata = {
             "facts": TableFacts(
-                "pipeline", "finding", ("source_file", "source_row", "rule_id", "column_name"), "CC0-1.0", (0, 1_000_000)
+                "pipeline",
+                "finding",
+                ("source_file", "source_row", "rule_id", "column_name"),
+                "CC0-1.0",
+                (0, 1_000_000),
+                limits=ABOUT_THE_RUN,
             )
         }

@@ -1,0 +1,113 @@
+"""Envelopes: what a release may not lose, refuse or change without somebody having said that it is meant.
+
+Too little stops a release before it is published, too much only warns. Limits stand beside each table in its declaration.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.base import Table
+from transforms.answer_sets import AnswerSets
+
+FEWEST_ROWS = 20
+"""Below so many rows a share says nothing."""
+DIMENSIONS = ("payer", "modifier", "section")
+
+
+class Breach(NamedTuple):
+    """A limit that a release broke."""
+
+    table: str
+    is_stop: bool
+    text: str
+    """What was expected and what was found."""
+
+
+def row_breaches(model: type[Table], *, now: int, before: int | None) -> list[Breach]:
+    """Rows of a table against its declared range and against the release before, where there is one."""
+    name, facts = model.table_name(), model.facts()
+    fewest, most = facts.expected_rows
+    found = []
+    if fewest and now < fewest and (before is None or now < before):
+        found.append(Breach(name, True, f"expected at least {fewest:,} rows, found {now:,}"))
+    elif before is not None and before >= FEWEST_ROWS and now < _left(before, facts.limits.most_lost_percent):
+        kept = 100 - facts.limits.most_lost_percent
+        found.append(
+            Breach(name, True, f"expected at least {kept} % of the {before:,} rows of the release before, found {now:,}")
+        )
+    if now > most:
+        found.append(Breach(name, False, f"expected at most {most:,} rows, found {now:,}"))
+    return found
+
+
+def change_breaches(model: type[Table], *, touched: int, before: int) -> list[Breach]:
+    """Share of the earlier release's rows that changed or went."""
+    limit = model.facts().limits.most_changed_percent
+    if before < FEWEST_ROWS or touched * 100 <= before * limit:
+        return []
+    text = f"expected at most {limit} % of the {before:,} rows of the release before to change or go, found {touched:,}"
+    return [Breach(model.table_name(), False, text)]
+
+
+def refusal_breaches(models: Iterable[type[Table]], *, source: str, read: int, refused: int) -> list[Breach]:
+    """Share of a source's rows that were refused; the most patient of its tables counts."""
+    patient = max(models, key=lambda model: model.facts().limits.most_refused_percent)
+    limit = patient.facts().limits.most_refused_percent
+    if refused < FEWEST_ROWS or refused * 100 <= read * limit:
+        return []
+    text = f"expected at most {limit} % of the {read:,} rows of {source} to be refused, found {refused:,} (table finding)"
+    return [Breach(patient.table_name(), True, text)]
+
+
+def coverage(sets: AnswerSets, sections: pl.DataFrame) -> pl.DataFrame:
+    """Cells and answered cells of the cube by payer, modifier and code section.
+
+    `sections` has code_system, code and section. Columns of the answer: dimension, value, cells, answered.
+    """
+    coded = sets.code_answer_set.join(sections.unique(["code_system", "code"]), on=["code_system", "code"], how="left")
+    codes = coded.group_by("answer_set_id", "section").agg(codes=pl.len().cast(pl.Int64))
+    is_answered = pl.col("disposition") != "not_published"
+    counted = sets.answer.group_by("answer_set_id", payer="payer_id", modifier="modifier").agg(
+        cells=pl.len().cast(pl.Int64), answered=is_answered.sum().cast(pl.Int64)
+    )
+    cells = counted.join(codes, on="answer_set_id").with_columns(pl.col("cells", "answered") * pl.col("codes"))
+    sums = [
+        cells.group_by(value=pl.col(name).fill_null("none"))
+        .agg(pl.col("cells", "answered").sum())
+        .with_columns(dimension=pl.lit(name))
+        for name in DIMENSIONS
+    ]
+    return pl.concat(sums).select("dimension", "value", "cells", "answered").sort("dimension", "value")
+
+
+def coverage_breaches(model: type[Table], *, now: pl.DataFrame, before: pl.DataFrame) -> list[Breach]:
+    """Payers, modifiers and code sections that lost more of their cells, or of their answered cells, than is plausible."""
+    lost = model.facts().limits.most_lost_percent
+    both = before.join(now, on=["dimension", "value"], how="left", suffix="_now").fill_null(0)
+    found = []
+    for row in both.sort("dimension", "value").iter_rows(named=True):
+        for what, words in (("cells", "cells"), ("answered", "answered cells")):
+            was, left = row[what], row[f"{what}_now"]
+            if was >= FEWEST_ROWS and left < _left(was, lost):
+                text = (
+                    f"{row['dimension']} {row['value']}: expected at least {100 - lost} % of its {was:,} {words}, found {left:,}"
+                )
+                found.append(Breach(model.table_name(), True, text))
+                break
+    return found
+
+
+def stops(breaches: Iterable[Breach], *, accepted: Iterable[str]) -> Mapping[str, list[str]]:
+    """What stops, by table, without what was accepted."""
+    meant = set(accepted)
+    by_table: dict[str, list[str]] = {}
+    for breach in breaches:
+        if breach.is_stop and breach.table not in meant:
+            by_table.setdefault(breach.table, []).append(breach.text)
+    return by_table
+
+
+def _left(before: int, lost_percent: int) -> float:
+    return before * (100 - lost_percent) / 100
