@@ -61,9 +61,9 @@ def check_schema(output: Path) -> None:
     held = str(current.get("schema_version", "")) if current else ""
     if current and held.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         raise StopError(
-            f"{output}: expected releases of schema version {SCHEMA_VERSION.partition('.')[0]}, found {current['release']} of version "
-            f"{held}, in which columns have other names or types. Readers of this folder would break: publish into another one "
-            "with --output, let the readers change over, and delete the old folder when nobody reads it."
+            f"{output}: expected releases of schema version {SCHEMA_VERSION.partition('.')[0]}, found {current['release']} of "
+            f"version {held}, in which columns have other names or types. Readers of this folder would break: publish into another "
+            "one with --output, let the readers change over, and delete the old folder when nobody reads it."
         )
 
 

@@ -37,8 +37,9 @@ class Compared(NamedTuple):
 
 
 def predecessor(output: Path, *, release: str, build: str) -> Path | None:
-    """Folder of the release that a feed of `release` is made against: the current one where it has the same build, else the one
-    made last with it. An open build is never compared with a licensed one, whose words the feed would repeat.
+    """Folder of the release that a feed of `release` is made against: the current one, or the one made last of the same build.
+
+    An open build is never compared with a licensed one, whose words the feed would repeat.
     """
     found = [entry for entry in listed(output) if entry.release != release and entry.build == build]
     if not found:

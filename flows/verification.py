@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import duckdb
 import polars as pl
@@ -53,9 +53,8 @@ def _of_name(folder: Path, described: Manifest) -> list[str]:
 
 def _stated(folder: Path, described: Manifest) -> list[tuple[str, str, int | None]]:
     """Files with path, hash and, where one is stated, size: exports, documents, the database, the change feed."""
-    stated: list[tuple[str, str, int | None]] = []
-    for entry in [*described["files"], *described.get("documents", []), *_feed_files(folder)]:
-        stated.append((entry["path"], entry["sha256"], entry["size_bytes"]))
+    entries = [*described["files"], *described.get("documents", []), *_feed_files(folder)]
+    stated = [(entry["path"], entry["sha256"], entry["size_bytes"]) for entry in entries]
     aside = folder / f"{DATABASE}.sha256"
     digest = aside.read_text(encoding="utf-8").split()[:1] if aside.is_file() else []
     return [*stated, (DATABASE, digest[0] if digest else "none", None)]
@@ -86,30 +85,34 @@ def _of_strays(folder: Path, described: Manifest) -> list[str]:
 
 
 def _of_csv(folder: Path, model: type[Table], rows: dict[str, int]) -> list[str]:
-    """CSV is what Parquet gives when it is written again, byte for byte: cells, quotes, order and ends of lines."""
+    """The CSV file beside the Parquet file of a table, and the rows of both beside the manifest."""
     name = model.table_name()
     parquet, sheet = folder / "parquet" / f"{name}.parquet", folder / "csv" / f"{name}.csv"
     if not parquet.is_file() or not sheet.is_file():
         return []
-    count = 0
     try:
         with sheet.open("rb") as stream:
-            header = (",".join(model.column_names()) + "\n").encode()
-            if (found := stream.read(len(header))) != header:
-                return [f"csv/{name}.csv: expected the header {header!r}, found {found!r}."]
-            for part in _parts(parquet):
-                expected = part.select(csv_cells(model)).write_csv(include_header=False).encode()
-                found = stream.read(len(expected))
-                if found != expected:
-                    return [_first_difference(name, expected, found, line=count + 2)]
-                count += part.height
-            if rest := stream.readline():
-                return [f"csv/{name}.csv: expected no line after the {count:,} rows of Parquet, found {rest!r}."]
+            count, damage = _compared(stream, parquet, model)
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         return [f"parquet/{name}.parquet: cannot be read: {_first_line(error)}."]
-    if count != rows[name]:
-        return [f"parquet/{name}.parquet: expected {rows[name]:,} rows by the manifest, found {count:,}."]
-    return []
+    if damage is None and count != rows[name]:
+        damage = f"parquet/{name}.parquet: expected {rows[name]:,} rows by the manifest, found {count:,}."
+    return [damage] if damage else []
+
+
+def _compared(stream: BinaryIO, parquet: Path, model: type[Table]) -> tuple[int, str | None]:
+    """CSV is what Parquet gives when it is written again, byte for byte: cells, quotes, order, ends of lines. Rows and damage."""
+    name, count = model.table_name(), 0
+    header = (",".join(model.column_names()) + "\n").encode()
+    if (found := stream.read(len(header))) != header:
+        return count, f"csv/{name}.csv: expected the header {header!r}, found {found!r}."
+    for part in _parts(parquet):
+        expected = part.select(csv_cells(model)).write_csv(include_header=False).encode()
+        if (found := stream.read(len(expected))) != expected:
+            return count, _first_difference(name, expected, found, line=count + 2)
+        count += part.height
+    rest = stream.readline()
+    return count, f"csv/{name}.csv: expected no line after the {count:,} rows of Parquet, found {rest!r}." if rest else None
 
 
 def _first_difference(name: str, expected: bytes, found: bytes, *, line: int) -> str:

@@ -29,16 +29,14 @@ def row_breaches(model: type[Table], *, now: int, before: int | None) -> list[Br
     """Rows of a table against its declared range and against the release before, where there is one."""
     name, facts = model.table_name(), model.facts()
     fewest, most = facts.expected_rows
-    found = []
+    kept, found = 100 - facts.limits.most_lost_percent, []
     if fewest and now < fewest and (before is None or now < before):
-        found.append(Breach(name, True, f"expected at least {fewest:,} rows, found {now:,}"))
-    elif before is not None and before >= FEWEST_ROWS and now < _left(before, facts.limits.most_lost_percent):
-        kept = 100 - facts.limits.most_lost_percent
-        found.append(
-            Breach(name, True, f"expected at least {kept} % of the {before:,} rows of the release before, found {now:,}")
-        )
+        found.append(Breach(name, is_stop=True, text=f"expected at least {fewest:,} rows, found {now:,}"))
+    elif before is not None and before >= FEWEST_ROWS and now * 100 < before * kept:
+        text = f"expected at least {kept} % of the {before:,} rows of the release before, found {now:,}"
+        found.append(Breach(name, is_stop=True, text=text))
     if now > most:
-        found.append(Breach(name, False, f"expected at most {most:,} rows, found {now:,}"))
+        found.append(Breach(name, is_stop=False, text=f"expected at most {most:,} rows, found {now:,}"))
     return found
 
 
@@ -48,7 +46,7 @@ def change_breaches(model: type[Table], *, touched: int, before: int) -> list[Br
     if before < FEWEST_ROWS or touched * 100 <= before * limit:
         return []
     text = f"expected at most {limit} % of the {before:,} rows of the release before to change or go, found {touched:,}"
-    return [Breach(model.table_name(), False, text)]
+    return [Breach(model.table_name(), is_stop=False, text=text)]
 
 
 def refusal_breaches(models: Iterable[type[Table]], *, source: str, read: int, refused: int) -> list[Breach]:
@@ -58,7 +56,7 @@ def refusal_breaches(models: Iterable[type[Table]], *, source: str, read: int, r
     if refused < FEWEST_ROWS or refused * 100 <= read * limit:
         return []
     text = f"expected at most {limit} % of the {read:,} rows of {source} to be refused, found {refused:,} (table finding)"
-    return [Breach(patient.table_name(), True, text)]
+    return [Breach(patient.table_name(), is_stop=True, text=text)]
 
 
 def coverage(sets: AnswerSets, sections: pl.DataFrame) -> pl.DataFrame:
@@ -84,18 +82,17 @@ def coverage(sets: AnswerSets, sections: pl.DataFrame) -> pl.DataFrame:
 
 def coverage_breaches(model: type[Table], *, now: pl.DataFrame, before: pl.DataFrame) -> list[Breach]:
     """Payers, modifiers and code sections that lost more of their cells, or of their answered cells, than is plausible."""
-    lost = model.facts().limits.most_lost_percent
-    both = before.join(now, on=["dimension", "value"], how="left", suffix="_now").fill_null(0)
+    kept = 100 - model.facts().limits.most_lost_percent
+    both = before.join(now, on=["dimension", "value"], how="left", suffix="_now").fill_null(0).sort("dimension", "value")
     found = []
-    for row in both.sort("dimension", "value").iter_rows(named=True):
-        for what, words in (("cells", "cells"), ("answered", "answered cells")):
-            was, left = row[what], row[f"{what}_now"]
-            if was >= FEWEST_ROWS and left < _left(was, lost):
-                text = (
-                    f"{row['dimension']} {row['value']}: expected at least {100 - lost} % of its {was:,} {words}, found {left:,}"
-                )
-                found.append(Breach(model.table_name(), True, text))
-                break
+    for row in both.iter_rows(named=True):
+        shrunk = [
+            what for what in ("cells", "answered") if row[what] >= FEWEST_ROWS and row[f"{what}_now"] * 100 < row[what] * kept
+        ]
+        for what in shrunk[:1]:
+            words = f"{row[what]:,} {'answered ' if what == 'answered' else ''}cells"
+            text = f"{row['dimension']} {row['value']}: expected at least {kept} % of its {words}, found {row[f'{what}_now']:,}"
+            found.append(Breach(model.table_name(), is_stop=True, text=text))
     return found
 
 
@@ -107,7 +104,3 @@ def stops(breaches: Iterable[Breach], *, accepted: Iterable[str]) -> Mapping[str
         if breach.is_stop and breach.table not in meant:
             by_table.setdefault(breach.table, []).append(breach.text)
     return by_table
-
-
-def _left(before: int, lost_percent: int) -> float:
-    return before * (100 - lost_percent) / 100

@@ -45,7 +45,7 @@ def differences(old: pl.DataFrame, new: pl.DataFrame, model: type[Table]) -> pl.
 
 
 def applied(old: pl.DataFrame, feed: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
-    """The later table from the earlier one and the feed, rows in the order of the key. Other tables' rows of the feed are ignored."""
+    """The later table from the earlier one and the feed, rows in the order of the key."""
     key, names = list(model.facts().key), model.column_names()
     own = feed.filter(pl.col("changed_table") == model.table_name())
     gone = own.filter(pl.col("change_kind") == "removed").select("record_key")
@@ -74,8 +74,9 @@ def counted(feed: pl.DataFrame) -> pl.DataFrame:
 
 
 def cube_counts(old: AnswerSets, new: AnswerSets) -> pl.DataFrame:
-    """Changed rows of the cube by payer and kind, without writing it out: codes that go from one set of answers to the same
-    other set are compared once and counted as often as there are of them.
+    """Changed rows of the cube by payer and kind, without writing it out.
+
+    Codes that go from one set of answers to the same other set are compared once and counted as often as there are of them.
     """
     codes = old.code_answer_set.join(new.code_answer_set, on=list(_CODED), how="full", coalesce=True, suffix="_new")
     pairs = codes.group_by("answer_set_id", "answer_set_id_new").agg(codes=pl.len()).with_row_index("pair")

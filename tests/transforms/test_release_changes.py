@@ -30,8 +30,8 @@ class Sample(Table):
         """Facts about the table."""
 
         name = "sample"
-        unique = ["name", "day"]
-        metadata = {"facts": TableFacts("test", "sample", ("name", "day"), "CC0-1.0", (0, 100))}
+        unique = ["name", "day"]  # noqa: RUF012
+        metadata = {"facts": TableFacts("test", "sample", ("name", "day"), "CC0-1.0", (0, 100))}  # noqa: RUF012
 
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 1, 1))
