@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := schemas transforms flows tests bench
 
-.PHONY: refresh test check format lock bench peers clean help
+.PHONY: refresh test check format lock bench peers released clean help
 
 refresh: .venv/installed  ## publish a release of what raw/ holds into output/
 	$(BIN)/payref refresh
@@ -32,6 +32,9 @@ peers: .venv/installed  ## compare with pandas and dbt; RAW=folder with all publ
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers/requirements.txt
 	$(BIN)/python -m bench.sources --raw $(RAW) --peers-python .venv-peers/bin/python
+
+released: .venv/installed  ## note the declared tables as those last released
+	$(BIN)/python -m schemas.derive.release_snapshot
 
 clean:  ## remove the environment and everything that was made
 	rm -rf .venv .venv-peers output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -32,6 +32,8 @@ from transforms.envelopes import (
     stops,
 )
 
+_MOST_TOLD = 10
+"""Broken limits of a table that a message tells."""
 DOCUMENTS = ("datapackage.json", "DICTIONARY.md")
 
 
@@ -62,8 +64,8 @@ def check_schema(output: Path) -> None:
     if current and held.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
         raise StopError(
             f"{output}: expected releases of schema version {SCHEMA_VERSION.partition('.')[0]}, found {current['release']} of "
-            f"version {held}, in which columns have other names or types. Readers of this folder would break: publish into another "
-            "one with --output, let the readers change over, and delete the old folder when nobody reads it."
+            f"version {held}, in which columns have other names or types. Readers of this folder would break: publish "
+            "into another one with --output, let the readers change over, and delete the old folder when nobody reads it."
         )
 
 
@@ -124,11 +126,16 @@ def _of_changes(compared: Compared | None) -> list[Breach]:
     ]
 
 
+def _shortened(texts: list[str]) -> list[str]:
+    more = len(texts) - _MOST_TOLD
+    return texts if more <= 0 else [*texts[:_MOST_TOLD], f"and {more} more"]
+
+
 def _stop(breaches: Collection[Breach], *, accepted: Collection[str], described: Manifest) -> None:
     stopping = stops(breaches, accepted=accepted)
     if not stopping:
         return
-    lines = [f"  {name}: {text}" for name, texts in stopping.items() for text in texts]
+    lines = [f"  {name}: {text}" for name, texts in stopping.items() for text in _shortened(texts)]
     options = " ".join(f"--accept {name}" for name in (*accepted, *(name for name in stopping if name not in accepted)))
     raise StopError(
         f"Release {described['release']} is not published, the one before stays current:\n" + "\n".join(lines) + "\n"

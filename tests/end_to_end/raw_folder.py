@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from flows import SHIPPED_RAW
+from flows.release_feed import FEED_FILES
 
 PFS = Path("cms_pfs/2025-10/PPRRVU2025_Oct.csv")
 
@@ -37,16 +38,19 @@ def restated(path: Path) -> None:
 
 
 def exported_bytes(release: Path) -> dict[str, bytes]:
-    """Every file of a release whose bytes must not depend on the run."""
-    kept = (".parquet", ".csv", ".json", ".md")
-    return {path.relative_to(release).as_posix(): path.read_bytes() for path in sorted(release.rglob("*")) if path.suffix in kept}
+    """Every file of a release whose bytes must not depend on the run or on the release before."""
+    return {path.relative_to(release).as_posix(): path.read_bytes() for path in _exported(release)}
 
 
 def exported_hashes(release: Path) -> dict[str, str]:
     """The same files with the hash of their bytes, for releases too large to hold in memory."""
-    paths = [path for path in sorted(release.rglob("*")) if path.suffix in {".parquet", ".csv", ".json", ".md"}]
     hashes = {}
-    for path in paths:
+    for path in _exported(release):
         with path.open("rb") as stream:
             hashes[path.relative_to(release).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
     return hashes
+
+
+def _exported(release: Path) -> list[Path]:
+    kept = {".parquet", ".csv", ".json", ".md"}
+    return [path for path in sorted(release.rglob("*")) if path.suffix in kept and path.name not in FEED_FILES]
