@@ -22,7 +22,7 @@ LINES_OF_PAIRS = 3_000
 def peers_python() -> Path:
     python = Path(os.environ.get("PEERS_PYTHON", PROJECT / ".venv-peers" / "bin" / "python"))
     if not python.exists():
-        pytest.skip("`make bench-peers` has not made the environment of the peers; PEERS_PYTHON names another")
+        pytest.skip("`make peers` has not made the environment of the peers; PEERS_PYTHON names another")
     return python
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from flows import PROJECT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.slow
 
 
 def payref(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -30,7 +30,7 @@ from tests.end_to_end.cluster import (
 from tests.end_to_end.raw_folder import exported_bytes
 from tests.flows.price_builders import in_network, put, result, some_files
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.slow
 BUCKET, NOBODY = "price-files", "nobody"
 
 

@@ -18,7 +18,7 @@ from schemas import table
 from tests.end_to_end.raw_folder import exported_hashes
 from transforms.archive import members
 
-pytestmark = [pytest.mark.full, pytest.mark.xdist_group("full")]
+pytestmark = pytest.mark.full
 CANARY = re.compile(rb"A(MA|DA) TEXT [0-9D]")
 BEFORE, AFTER = date(2025, 9, 30), date(2025, 10, 1)
 RELEASES = ("cms_pfs", "cms_hcpcs", "cms_ncci", "cms_icd10cm", "nucc", "cms_pos")

@@ -10,7 +10,7 @@ from flows.database_name import DATABASE
 from tests.databases import database_of
 from tests.golden.known import ANSWERS, CHECKED, asked_in_sql
 
-pytestmark = [pytest.mark.full, pytest.mark.xdist_group("full")]
+pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")

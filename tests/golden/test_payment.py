@@ -65,7 +65,6 @@ def full(full_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.mark.full
-@pytest.mark.xdist_group("full")
 @pytest.mark.parametrize("setting", ["facility", "nonfacility"])
 def test_national_amounts_are_the_printed_totals_times_the_factor(full: duckdb.DuckDBPyConnection, setting: str) -> None:
     """Of every row of status A, for the row as it stands: indices 1 leave work + practice + malpractice = TOTAL RVU."""
@@ -87,7 +86,6 @@ def test_national_amounts_are_the_printed_totals_times_the_factor(full: duckdb.D
 
 
 @pytest.mark.full
-@pytest.mark.xdist_group("full")
 def test_amounts_that_cms_published_itself(full: duckdb.DuckDBPyConnection) -> None:
     """76145 in San Francisco stands in PFREV25C with 1339.81 in both settings, 0633T-TC in OPPSCAP with 150.69."""
     query = """
@@ -100,7 +98,6 @@ def test_amounts_that_cms_published_itself(full: duckdb.DuckDBPyConnection) -> N
 
 
 @pytest.mark.full
-@pytest.mark.xdist_group("full")
 def test_states_with_one_locality(full: duckdb.DuckDBPyConnection) -> None:
     query = """
         SELECT count(*) FILTER (answer.payment_status = 'paid'), count(*) FILTER (answer.payment_status = 'not_published')
@@ -110,7 +107,6 @@ def test_states_with_one_locality(full: duckdb.DuckDBPyConnection) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.xdist_group("full")
 def test_known_amounts_on_the_full_file(full: duckdb.DuckDBPyConnection) -> None:
     found = [(known, in_sql(full, known)) for known in KNOWN]
     assert [(known, answer) for known, answer in found if answer != (known["status"], known["amount_usd"])] == []
