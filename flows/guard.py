@@ -74,7 +74,9 @@ def check_accepted(names: Collection[str]) -> None:
     known = {model.table_name() for model in TABLES}
     for name in names:
         if name not in known:
-            raise StopError(f"--accept {name}: expected the name of a table, found none of that name. README lists the tables.")
+            raise StopError(
+                f"--accept {name}: expected the name of a table, found none of that name. DICTIONARY.md lists the tables."
+            )
 
 
 def _before(settings: Settings) -> Path | None:
@@ -89,7 +91,7 @@ def _of_rows(described: Manifest, before: Path | None) -> list[Breach]:
     return [
         breach
         for model in TABLES
-        for breach in row_breaches(model, now=now[model.table_name()], before=then.get(model.table_name()))
+        for breach in row_breaches(model, held=now[model.table_name()], before=then.get(model.table_name()))
     ]
 
 
@@ -110,7 +112,7 @@ def _of_coverage(folder: Path, described: Manifest, before: Path | None) -> list
         coverage(read_sets(place), read_table(place, CodeProfile).select("code_system", "code", "section"))
         for place in (folder, before)
     )
-    return coverage_breaches(CodePayerModifier, now=now, before=then)
+    return coverage_breaches(CodePayerModifier, held=now, before=then)
 
 
 def _of_changes(compared: Compared | None) -> list[Breach]:

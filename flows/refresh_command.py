@@ -11,7 +11,7 @@ import typer
 
 from flows import SHIPPED_RAW
 from flows.options import Output, leave, screen
-from flows.release_commands import retire_old, say_warnings
+from flows.release_commands import known_tables, say_nothing_new, say_warnings
 from flows.screen import show_summary
 from flows.settings import ExitCode
 
@@ -47,7 +47,9 @@ def refresh_command(
     prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
     units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
     dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
-    accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.")] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.", callback=known_tables)
+    ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
 ) -> None:
     """Read the raw files and publish a release."""
@@ -61,8 +63,7 @@ def refresh_command(
     try:
         release = unchanged(settings)
         if release is not None:
-            screen.say_answer(f"Nothing changed: {output / 'current'} is release {release}.")
-            retire_old(screen, output, keep=keep)
+            say_nothing_new(screen, output, release=release, keep=keep)
             _leave_where_not_fetched(fetched)
             return
         outcome = _run_directly(settings) if direct else _run_with_prefect(settings)
@@ -75,10 +76,8 @@ def refresh_command(
     show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
     say_warnings(screen, output, release=outcome.release)
     if strict and outcome.refused:
-        leave(
-            f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding.",
-            ExitCode.REFUSED_ROWS,
-        )
+        told = f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding."
+        leave(told, ExitCode.REFUSED_ROWS)
     _leave_where_not_fetched(fetched)
 
 

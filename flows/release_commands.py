@@ -110,11 +110,28 @@ def verify_command(release: Release = None, output: Output = Path("output")) -> 
     )
 
 
-def retire_old(shown: Screen, output: Path, *, keep: int | None) -> None:
-    """Delete old releases where a refresh finds nothing to do."""
-    from flows.publish import locked
-    from flows.releases import retire
+def known_tables(names: list[str] | None) -> list[str] | None:
+    """Names of tables as they were given. Raises typer.BadParameter for a name that no table carries."""
+    from flows.guard import check_accepted
 
+    try:
+        check_accepted(names or [])
+    except StopError as error:
+        raise typer.BadParameter(str(error)) from error
+    return names
+
+
+def say_nothing_new(shown: Screen, output: Path, *, release: str, keep: int | None) -> None:
+    """Say that a refresh finds nothing to do, and delete old releases all the same."""
+    from flows.publish import locked
+    from flows.releases import retire, rolled_back
+
+    shown.say_answer(f"Nothing changed: {output / 'current'} is release {release}.")
+    if left := rolled_back(output):
+        names = ", ".join(sorted(left))
+        shown.say(
+            f"Left by a rollback and not published again: {names}. `payref rollback RELEASE` goes back, --force publishes anew."
+        )
     if keep is None:
         return
     try:

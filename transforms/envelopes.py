@@ -25,18 +25,18 @@ class Breach(NamedTuple):
     """What was expected and what was found."""
 
 
-def row_breaches(model: type[Table], *, now: int, before: int | None) -> list[Breach]:
+def row_breaches(model: type[Table], *, held: int, before: int | None) -> list[Breach]:
     """Rows of a table against its declared range and against the release before, where there is one."""
     name, facts = model.table_name(), model.facts()
     fewest, most = facts.expected_rows
     kept, found = 100 - facts.limits.most_lost_percent, []
-    if fewest and now < fewest and (before is None or now < before):
-        found.append(Breach(name, is_stop=True, text=f"expected at least {fewest:,} rows, found {now:,}"))
-    elif before is not None and before >= FEWEST_ROWS and now * 100 < before * kept:
-        text = f"expected at least {kept} % of the {before:,} rows of the release before, found {now:,}"
+    if fewest and held < fewest and (before is None or held < before):
+        found.append(Breach(name, is_stop=True, text=f"expected at least {fewest:,} rows, found {held:,}"))
+    elif before is not None and before >= FEWEST_ROWS and held * 100 < before * kept:
+        text = f"expected at least {kept} % of the {before:,} rows of the release before, found {held:,}"
         found.append(Breach(name, is_stop=True, text=text))
-    if now > most:
-        found.append(Breach(name, is_stop=False, text=f"expected at most {most:,} rows, found {now:,}"))
+    if held > most:
+        found.append(Breach(name, is_stop=False, text=f"expected at most {most:,} rows, found {held:,}"))
     return found
 
 
@@ -80,18 +80,18 @@ def coverage(sets: AnswerSets, sections: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(sums).select("dimension", "value", "cells", "answered").sort("dimension", "value")
 
 
-def coverage_breaches(model: type[Table], *, now: pl.DataFrame, before: pl.DataFrame) -> list[Breach]:
+def coverage_breaches(model: type[Table], *, held: pl.DataFrame, before: pl.DataFrame) -> list[Breach]:
     """Payers, modifiers and code sections that lost more of their cells, or of their answered cells, than is plausible."""
     kept = 100 - model.facts().limits.most_lost_percent
-    both = before.join(now, on=["dimension", "value"], how="left", suffix="_now").fill_null(0).sort("dimension", "value")
+    both = before.join(held, on=["dimension", "value"], how="left", suffix="_later").fill_null(0).sort("dimension", "value")
     found = []
     for row in both.iter_rows(named=True):
         shrunk = [
-            what for what in ("cells", "answered") if row[what] >= FEWEST_ROWS and row[f"{what}_now"] * 100 < row[what] * kept
+            what for what in ("cells", "answered") if row[what] >= FEWEST_ROWS and row[f"{what}_later"] * 100 < row[what] * kept
         ]
         for what in shrunk[:1]:
             words = f"{row[what]:,} {'answered ' if what == 'answered' else ''}cells"
-            text = f"{row['dimension']} {row['value']}: expected at least {kept} % of its {words}, found {row[f'{what}_now']:,}"
+            text = f"{row['dimension']} {row['value']}: expected at least {kept} % of its {words}, found {row[f'{what}_later']:,}"
             found.append(Breach(model.table_name(), is_stop=True, text=text))
     return found
 

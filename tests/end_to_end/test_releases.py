@@ -103,6 +103,7 @@ def test_a_rollback_goes_to_the_release_before_and_stays_there(mine: Made) -> No
     assert unchanged(settings) == mine.first
     assert run(settings).is_new is False
     assert current_name(mine.output) == mine.first
+    assert f"not published again: {mine.second}." in called("refresh", "--raw", str(mine.raw), output=mine.output)[1]
     with pytest.raises(StopError, match=f"expected a release published before {mine.first}, found none"):
         roll_back(mine.output)
     assert roll_back(mine.output, mine.second) == (mine.first, mine.second)
@@ -387,7 +388,7 @@ def test_a_release_that_lost_most_of_a_table_is_published_only_when_that_is_acce
     assert f"Warning: {expected}" in said
     manifest: dict[str, Any] = json.loads((mine.output / "current" / "manifest.json").read_text(encoding="utf-8"))
     assert [entry["table"] for entry in manifest["accepted"]] == ["payer_alias"]
-    assert called("refresh", "--raw", str(raw), "--direct", "--accept", "nothing", output=mine.output)[0] != 0
+    assert called("refresh", "--raw", str(raw), "--direct", "--accept", "nothing", output=mine.output)[0] == 2
 
 
 def test_a_folder_of_another_major_version_is_left_alone(mine: Made) -> None:
