@@ -36,7 +36,7 @@ def leased(output: Path, release: str) -> Iterator[None]:
 
 
 def leases(output: Path) -> dict[str, int]:
-    """Leases that count, by release. Those of dead processes are removed. Raises OSError where a lease cannot be removed."""
+    """Leases that count, by release. Those of dead processes are removed, where they may be, and do not count in any case."""
     counts: dict[str, int] = {}
     for path in sorted((output / LEASES).glob("*.json")):
         try:
@@ -50,7 +50,8 @@ def leases(output: Path) -> dict[str, int]:
         if holds:
             counts[release] = counts.get(release, 0) + 1
         else:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
     return counts
 
 

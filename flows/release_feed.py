@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.export import sha256_of, write_json
-from flows.releases import listed
+from flows.releases import Listed, json_object, listed
 from flows.settings import StopError
 from schemas import TABLES, Answer, CodeAnswerSet, CodePayerModifier
 from schemas.base import Table
@@ -48,10 +48,9 @@ def predecessor(output: Path, *, release: str, build: str) -> Path | None:
     return output / "releases" / (current or _made_against(output, release, found) or found[0]).release
 
 
-def _made_against(output: Path, release: str, found: Sequence[Any]) -> Any:
+def _made_against(output: Path, release: str, found: Sequence[Listed]) -> Listed | None:
     """What the feed of a release that is made again was made against."""
-    path = output / "releases" / release / "changes.json"
-    against = json.loads(path.read_text(encoding="utf-8")).get("against") if path.is_file() else None
+    against = json_object(output / "releases" / release / "changes.json").get("against")
     return next((entry for entry in found if entry.release == against), None)
 
 

@@ -13,6 +13,7 @@ from flows.database_name import DATABASE
 from flows.export import sha256_of
 from flows.pipeline import Outcome, run, unchanged
 from flows.settings import Settings
+from flows.verification import verify
 from schemas import TABLES, table
 from schemas.base import Table
 from tests.end_to_end.raw_folder import PFS, changed, copied, exported_bytes, restated
@@ -148,6 +149,10 @@ def test_database_parquet_and_csv_hold_the_same_rows(
 
 def unguarded(row: list[str]) -> list[str]:
     return [cell[1:] if re.match(r"'[=+\-@\t\r\n]", cell) else cell for cell in row]
+
+
+def test_the_release_is_whole(release: Path) -> None:
+    assert verify(release).damages == ()
 
 
 def test_parquet_is_compressed_and_documented(release: Path, connection: duckdb.DuckDBPyConnection) -> None:

@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.database_name import DATABASE
+from flows.discover import discover
 from flows.leases import began, leased, leases
 from flows.pipeline import run, unchanged
-from flows.publish import locked
-from flows.release_feed import FEED_FILES, read_sets, read_table, write_changes
+from flows.publish import locked, release_name
+from flows.release_feed import FEED_FILES, predecessor, read_sets, read_table, write_changes
 from flows.releases import current_name, listed, retire, roll_back
 from flows.settings import Settings, StopError
 from flows.verification import verify
@@ -399,3 +400,26 @@ def test_a_folder_of_another_major_version_is_left_alone(mine: Made) -> None:
     assert code == 3
     assert "found older of version 0.9, in which columns have other names or types" in said
     assert "publish into another one with --output" in said
+
+
+def test_a_feed_is_made_against_a_release_of_the_same_build(mine: Made) -> None:
+    licensed = mine.folder(mine.second) / "manifest.json"
+    assert predecessor(mine.output, release="new", build="open") == mine.folder(mine.second)
+    assert predecessor(mine.output, release=mine.second, build="open") == mine.folder(mine.first)
+    replaced(licensed, licensed.read_bytes().replace(b'"build": "open"', b'"build": "licensed"'))
+    assert predecessor(mine.output, release="new", build="open") == mine.folder(mine.first)
+    assert predecessor(mine.output, release=mine.second, build="licensed") is None
+
+
+def test_a_name_is_the_newest_publication_date_and_a_hash_of_inputs_and_schema_version(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = discover(made.raw)
+    name = release_name(inputs, build="open")
+    newest = max(file.origin.published for file in inputs.files if file.origin.published)
+    assert re.fullmatch(rf"{newest}-[0-9a-f]{{8}}", name)
+    assert name == made.second == release_name(inputs._replace(files=inputs.files[::-1]), build="open")
+    others = [release_name(inputs, build="licensed"), release_name(inputs._replace(files=inputs.files[1:]), build="open")]
+    monkeypatch.setattr("flows.publish.SCHEMA_VERSION", "9.9")
+    others.append(release_name(inputs, build="open"))
+    assert len({name, *others}) == 4
