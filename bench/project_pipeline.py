@@ -7,6 +7,8 @@ row judged, releases laid side by side and compared. Left out is what a refresh 
 import argparse
 import sys
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -37,15 +39,30 @@ def main() -> None:
 
 
 def read(raw: Path) -> dict[str, pl.DataFrame]:
-    """The tables of every source with releases, by name."""
+    """The tables of every source with releases, by name; sources that need no other beside the rest, as a refresh reads them."""
     inputs = discover(raw)
     _say("files found and hashed")
     tables: dict[str, pl.DataFrame] = {model.table_name(): empty(model.table_name()) for model in DECLARED}
-    for source in _wanted():
+
+    def tables_of(source: Source) -> Mapping[str, pl.DataFrame]:
         built, _, _ = read_files(source, [file for file in inputs.files if file.source == source.name], tables)
-        tables |= {name: pl.concat([tables[name], frame]) for name, frame in built.tables.items()}
         _say(f"{source.name} read")
+        return built.tables
+
+    apart = [source for source in _wanted() if source.has_releases and not source.needs]
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        running = [beside.submit(tables_of, source) for source in apart]
+        for source in _wanted():
+            if source not in apart:
+                _add(tables, tables_of(source))
+        for each in running:
+            _add(tables, each.result())
     return {name: tables[name] for name in TABLES}
+
+
+def _add(tables: dict[str, pl.DataFrame], found: Mapping[str, pl.DataFrame]) -> None:
+    for name, frame in found.items():
+        tables[name] = pl.concat([tables[name], frame]) if tables[name].height else frame
 
 
 def write(tables: dict[str, pl.DataFrame], output: Path, *, threads: int) -> None:

@@ -29,7 +29,7 @@ _FRAMES = {
     "price_file_worklist": "worklist",
 }
 """Frame of a result that gives a table."""
-_NAME_COLUMNS = ("payer_name", "plan_name", "hospital_market", "market", "source_file")
+_NAME_COLUMNS = ("payer_name", "plan_name", "hospital_market", "market", "known_from", "source_file")
 
 
 class Priced(NamedTuple):

@@ -118,6 +118,7 @@ class NameReview(Table):
     state: str = column("State of the hospital; `any` where not stated.", values=MARKETS)
     file_count: pl.Int64 = column("Files that carry it.", unit="files", at_least=1)
     row_count: pl.Int64 = column("Observations, published effects and listed files under it.", unit="rows", at_least=1)
+    last_seen: pl.Date = column("Newest day of a file that carries it, on which it was resolved; empty is now.", nullable=True)
     payer_id: str = column("The payer; empty where unresolved.", nullable=True, values=PAYERS)
     organization_id: str = column("The organization; empty where none is meant.", nullable=True)
     line_of_business: str = column("Line of business stated by the name.")

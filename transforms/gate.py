@@ -126,14 +126,19 @@ def _without(rows: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
     """Rows that no finding refuses; the same frame where there is none, because millions of rows need not be copied."""
     if findings.is_empty():
         return rows
-    refused = findings.select("source_file", "source_row").unique()
+    refused = findings.select(pl.col("source_file").cast(rows.schema["source_file"]), "source_row").unique()
     return rows.join(refused, on=["source_file", "source_row"], how="anti", maintain_order="left")
 
 
 def _pandera_findings(rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
     schema = _schema(rows, model)
     pieces = rows.iter_slices(_JUDGED_ROWS) if schema.unique is None and rows.height else [rows]
-    return pl.concat([findings_frame(), *(_findings_of(piece, model, schema) for piece in pieces)])
+    return pl.concat([findings_frame(), *(_findings_of(_spelled_out(piece), model, schema) for piece in pieces)])
+
+
+def _spelled_out(rows: pl.DataFrame) -> pl.DataFrame:
+    """Texts in full where a column of few texts keeps each of them once."""
+    return rows.with_columns(pl.col(pl.Categorical).cast(pl.String))
 
 
 def _findings_of(rows: pl.DataFrame, model: type[Table], schema: DataFrameSchema) -> pl.DataFrame:

@@ -144,7 +144,8 @@ def _values(model: type[Table], kind: Kind, key: Sequence[str]) -> list[str]:
 def _marked(rows: pl.DataFrame, model: type[Table], kind: Kind, releases: pl.DataFrame) -> pl.DataFrame:
     """Rows in the order of what they are about and of their release, with whether the releases beside list it too."""
     key = _entity(model, kind)
-    placed = rows.join(releases.select(_PLACE, release_id="to_release"), on="release_id").sort(*key, _PLACE)
+    places = releases.select(_PLACE, release_id=pl.col("to_release").cast(rows.schema["release_id"]))
+    placed = rows.join(places, on="release_id").sort(*key, _PLACE)
     return placed.with_columns(
         record_key=pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in key], separator="|"),
         _continues=_beside(key, 1),

@@ -31,6 +31,8 @@ _PAIR = ("column_one_code", "column_two_code", "valid_from")
 _SAYS = ("valid_to", "modifier_indicator", "rationale", "is_prior_to_1996")
 _AT = "_at"
 _MARK, _CODE_BYTES, _DAY_BYTES, _HEAD_BYTES = "*", 5, 8, 65_536
+_FEW = ("modifier_indicator", "rationale", "source_file")
+"""Columns of a few texts, each kept once and not in millions of rows."""
 _FLAGS = {"": False, "*": True}
 _REASONS = {
     "valid_from": "Must be a date as YYYYMMDD.",
@@ -76,9 +78,9 @@ def edits(parts: Sequence[Part], *, period: Period) -> Built:
     read = [part._replace(rows=part.rows.clear()) for part in read]  # millions of rows need not be held twice
     numbered, repeated = _numbered(joined)
     rows = numbered.with_columns(
-        setting=pl.lit(ordered[0].what.setting),
+        setting=pl.lit(ordered[0].what.setting, dtype=pl.Categorical),
         known_from=pl.lit(period.published, dtype=pl.Date),
-        release_id=pl.lit(period.release_id),
+        release_id=pl.lit(period.release_id, dtype=pl.Categorical),
     )
     judged = gate(rows, NcciPtp)
     findings = pl.concat([*(part.findings for part in read), repeated, judged.findings])
@@ -120,6 +122,7 @@ def _warning(rows: pl.DataFrame, name: str, mask: pl.Expr, reason: str) -> pl.Da
             severity=pl.lit("warning"),
             reason=pl.lit(reason),
         )
+        .select(pl.col("source_file").cast(pl.String), pl.exclude("source_file"))
         .select(Finding.column_names())
     )
 
@@ -151,6 +154,7 @@ def _read(file: SourceFile) -> _Read:
     if not table.rows_read:
         raise StructureError(file.source_file, expected="edits below the header", found="none", advice="Fetch the file again.")
     rows, refused = _typed(table.rows)
+    rows = rows.with_columns(pl.col(_FEW).cast(pl.Categorical))
     return _Read(file, rows, pl.concat([table.findings, refused]), table.rows_read, notice)
 
 
@@ -248,7 +252,6 @@ def _typed(cells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         valid_from=_day("valid_from"),
         valid_to=pl.when(~is_open).then(_day("valid_to")),
         is_prior_to_1996=pl.col("is_prior_to_1996").fill_null("").replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean),
-        rationale=pl.col("rationale").cast(pl.Categorical).cast(pl.String),  # a dozen texts, kept once and not per row
     ).with_columns(is_ever_in_force=(pl.col("modifier_indicator") != _NEVER) & (~_RETROACTIVE).fill_null(value=True))
     lost = {
         "valid_from": typed["valid_from"].is_null(),
@@ -317,7 +320,7 @@ def _position_in_pair() -> pl.Expr:
 
 def _repeated_findings(repeated: pl.DataFrame) -> pl.DataFrame:
     return repeated.select(
-        "source_file",
+        pl.col("source_file").cast(pl.String),
         "source_row",
         column_name=pl.lit(WHOLE_ROW),
         rule_id=pl.lit(f"{_TABLE}.row.repeated"),

@@ -42,27 +42,34 @@ def price_table(name: str, rows: pl.DataFrame, review: pl.DataFrame) -> pl.DataF
 
 
 def name_review(frames: Sequence[pl.DataFrame], tables: Tables) -> pl.DataFrame:
-    """Every name in the frames with whom it means: `name_review`. A frame has `payer_name` and may have a plan and a market."""
+    """Every name in the frames with whom it means: `name_review`. A frame has `payer_name` and may have plan, market and day.
+
+    A name means whom it meant on the newest day on which a file carries it: an alias that had ended by then does not hold.
+    """
     counted = pl.concat([pl.DataFrame(schema=_COUNTED), *(_counted(frame) for frame in frames)])
     summed = counted.group_by("name", "plan_name", "state").agg(
-        pl.col("source_file").n_unique().cast(pl.Int64).alias("file_count"), pl.col("row_count").sum()
+        pl.col("source_file").n_unique().cast(pl.Int64).alias("file_count"), pl.col("row_count").sum(), day=pl.col("day").max()
     )
     asked = summed.sort("name", "plan_name", "state").with_columns(
         plan=pl.col("plan_name").replace("", None), asked_state=pl.col("state"), state=pl.col("state").replace(NOT_STATED, None)
     )
     found = resolved(asked, aliases=tables["payer_alias"], organizations=tables["payer_organization"], words=tables["name_word"])
-    return ensure(found.with_columns(state="asked_state"), NameReview)
+    return ensure(found.with_columns(state="asked_state", last_seen="day"), NameReview)
 
 
-_COUNTED = {"name": pl.String, "plan_name": pl.String, "state": pl.String, "source_file": pl.String, "row_count": pl.Int64}
+_COUNTED = {
+    "name": pl.String, "plan_name": pl.String, "state": pl.String, "source_file": pl.String, "row_count": pl.Int64,
+    "day": pl.Date,
+}  # fmt: skip
 
 
 def _counted(frame: pl.DataFrame) -> pl.DataFrame:
-    """Names of a frame with its files and the number of rows."""
+    """Names of a frame with its files, the number of rows and the newest day on which a file says it was updated."""
+    day = pl.col("known_from") if "known_from" in frame.columns else pl.lit(None, pl.Date)
     plan = pl.col("plan_name").fill_null("") if "plan_name" in frame.columns else pl.lit("")
     return (
         frame.group_by(name="payer_name", plan_name=plan, state=_state(frame), source_file="source_file")
-        .agg(row_count=pl.len().cast(pl.Int64))
+        .agg(row_count=pl.len().cast(pl.Int64), day=day.max())
         .select(list(_COUNTED))
     )
 

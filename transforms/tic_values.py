@@ -131,7 +131,8 @@ def code(raw_system: bytes, raw_code: bytes, *, byte: int) -> Code:
     """The code of an item. A system is never inferred from the shape of a code; a shape that contradicts it refutes it.
 
     Molina reports level II of HCPCS and codes of its own as CPT: what has the shape of another national system becomes OTHER,
-    because nothing says which is right, and what has the shape of none becomes LOCAL.
+    because nothing says which is right, and what has the shape of none becomes LOCAL. Level I of HCPCS is CPT, and many type it
+    HCPCS, so a code typed HCPCS in that shape is CPT, as it is in hospitals' files.
     """
     reported = " ".join((_text(raw_system, "billing_code_type", byte=byte) or "").split()) or NOT_STATED
     stated = (_text(raw_code, "billing_code", byte=byte) or "").strip()
@@ -140,6 +141,7 @@ def code(raw_system: bytes, raw_code: bytes, *, byte: int) -> Code:
     system = _SYSTEMS.get(re.sub(r"[^A-Z0-9]", "", reported.upper()), "OTHER")
     shape = _SHAPES.get(system)
     if shape is None or shape.fullmatch(stated) or stated == _EVERY_CODE:
+        system = "CPT" if system == "HCPCS" and _SHAPES["CPT"].fullmatch(stated) else system
         return Code(reported, stated, system, is_contradicted=False)
     is_national = _LEVEL_TWO.fullmatch(stated) or _SHAPES["CPT"].fullmatch(stated)
     return Code(reported, stated, "OTHER" if is_national else "LOCAL", is_contradicted=True)
