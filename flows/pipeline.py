@@ -15,8 +15,9 @@ from flows.discover import Inputs, discover
 from flows.export import export
 from flows.load import load
 from flows.price_files import PRICES, UNITS, has_price_files
-from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
+from flows.publish import building, current_release, finish, is_published, locked, manifest, prepared, publish, release_name
 from flows.reading import read_sources, tables_of
+from flows.report import REPORT, timed, write_report
 from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
@@ -56,13 +57,15 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     Raises StructureError, StopError, LockedError or BrokenCheckError.
     """
     began = time.monotonic()
+    seconds: dict[str, float] = {}
+    step = timed(step, seconds)
     prepared(settings)
     with locked(settings.output):
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)
         if not settings.is_forced and is_published(settings.output, release):
             return Outcome(release, {}, {}, time.monotonic() - began)
-        rows, described = _new_release(settings, inputs, priced, release, step=step)
+        rows, described = _new_release(settings, inputs, priced, release, step=step, seconds=seconds)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
 
 
@@ -77,7 +80,7 @@ def _with_prices(settings: Settings, inputs: Inputs, *, step: Step) -> tuple[Inp
 
 
 def _new_release(
-    settings: Settings, inputs: Inputs, priced: "Priced | None", release: str, *, step: Step
+    settings: Settings, inputs: Inputs, priced: "Priced | None", release: str, *, step: Step, seconds: dict[str, float]
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """Build and publish; rows by table and the manifest. Sources and tables that did not change are taken over."""
     cache = settings.output / CACHE
@@ -97,6 +100,9 @@ def _new_release(
         rows = step("load the database", _on_disk, load, dataset, database, threads=settings.threads, **loaded)
         files = step("export", _on_disk, export, database, folder, release=release, threads=settings.threads, before=before)
         described = manifest(settings, inputs, dataset, files, found.manifest if found else {}, release=release)
+        described["report"] = {"path": REPORT}
+        report_before = current_release(settings.output)
+        step("report", _on_disk, write_report, folder, database, described, report_before, seconds)
         step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
     _on_disk(remember, settings.output, release, keys)
     keep_only(cache, (UNITS, *(reading.key for reading in readings.values())))
