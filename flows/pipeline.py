@@ -17,9 +17,10 @@ from flows.export import export
 from flows.guard import check_accepted, check_schema, compare
 from flows.load import load
 from flows.price_files import PRICES, UNITS, has_price_files
-from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
+from flows.publish import building, current_release, finish, is_published, locked, manifest, prepared, publish, release_name
 from flows.reading import read_sources, tables_of
 from flows.releases import current_name, published_again, retire, rolled_back
+from flows.report import REPORT, timed, write_report
 from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from transforms.errors import BrokenCheckError, StructureError
@@ -59,6 +60,8 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     Raises StructureError, StopError, LockedError or BrokenCheckError.
     """
     began = time.monotonic()
+    seconds: dict[str, float] = {}
+    step = timed(step, seconds)
     check_accepted(settings.accepted)
     prepared(settings)
     with locked(settings.output):
@@ -69,7 +72,7 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
         if held is not None:
             retire(settings.output, keep=settings.keep)
             return Outcome(held, {}, {}, time.monotonic() - began)
-        rows, described = _new_release(settings, inputs, priced, release, step=step)
+        rows, described = _new_release(settings, inputs, priced, release, step=step, seconds=seconds)
         published_again(settings.output, release)
         retire(settings.output, keep=settings.keep)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
@@ -86,7 +89,7 @@ def _with_prices(settings: Settings, inputs: Inputs, *, step: Step) -> tuple[Inp
 
 
 def _new_release(
-    settings: Settings, inputs: Inputs, priced: "Priced | None", release: str, *, step: Step
+    settings: Settings, inputs: Inputs, priced: "Priced | None", release: str, *, step: Step, seconds: dict[str, float]
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """Build and publish; rows by table and the manifest. Sources and tables that did not change are taken over."""
     cache = settings.output / CACHE
@@ -108,7 +111,9 @@ def _new_release(
         rows = step("load the database", _on_disk, load, dataset, database, threads=settings.threads, **loaded)
         files = step("export", _on_disk, export, database, folder, release=release, threads=settings.threads, before=before)
         described = manifest(settings, inputs, dataset, files, found.manifest if found else {}, release=release)
+        described = {**described, "report": {"path": REPORT}}
         described = step("compare", _on_disk, compare, folder, settings, described)
+        step("report", _on_disk, write_report, folder, database, described, current_release(settings.output), seconds)
         step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
     _on_disk(remember, settings.output, release, keys)
     keep_only(cache, (UNITS, *(reading.key for reading in readings.values())))

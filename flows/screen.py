@@ -109,6 +109,7 @@ def show_summary(screen: Screen, output: Path, *, release: str, refused: int, se
     screen.say_answer(f"Published in {output / 'current'}. Try next:")
     screen.say_answer(f"  {command} lookup 00406 --payer cigna --modifier QZ --on 2023-03-12{where}")
     screen.say_answer(f"  {command} explain 19307 --payer medicare --modifier 54{where}")
+    screen.say_answer(f"  open {output / 'current' / 'report.html'} in a browser")
 
 
 def command_name() -> str:
