@@ -14,8 +14,9 @@ from flows.dataset import TOLD_ANEW, Dataset, build_dataset, table_keys
 from flows.discover import Inputs, discover
 from flows.export import export
 from flows.load import load
+from flows.lock import locked
 from flows.price_files import PRICES, UNITS, has_price_files
-from flows.publish import building, finish, is_published, locked, manifest, prepared, publish, release_name
+from flows.publish import building, finish, is_published, manifest, prepared, publish, release_name, settle
 from flows.reading import read_sources, tables_of
 from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
@@ -57,7 +58,8 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     """
     began = time.monotonic()
     prepared(settings)
-    with locked(settings.output):
+    with locked(settings.output, wait_seconds=settings.wait_seconds):
+        settle(settings.output)
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)
         if not settings.is_forced and is_published(settings.output, release):

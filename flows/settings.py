@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     """Folder or address with the price files' tic/ and hpt/, in place of the raw folder."""
     units: str | None = None
     """Folder or address that keeps the results of price files; inside the output folder if none."""
+    wait_seconds: float = 0
+    """How long to wait for another refresh on the same output folder."""
 
     @property
     def build(self) -> str:
