@@ -37,10 +37,19 @@ def refresh(
     dask: str | None = None,
     prices: str | None = None,
     units: str | None = None,
+    wait_seconds: float = 0,
 ) -> Outcome:
     """Read `raw` and publish a release into `output`; price files on the cluster `dask` where one is named."""
     settings = Settings(
-        raw, output, is_licensed=is_licensed, is_forced=is_forced, threads=threads, dask=dask, prices=prices, units=units
+        raw,
+        output,
+        is_licensed=is_licensed,
+        is_forced=is_forced,
+        threads=threads,
+        dask=dask,
+        prices=prices,
+        units=units,
+        wait_seconds=wait_seconds,
     )
 
     def as_task(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

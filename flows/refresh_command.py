@@ -46,6 +46,7 @@ def refresh_command(
     prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
     units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
     dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
 ) -> None:
     """Read the raw files and publish a release."""
     from flows.pipeline import exit_code, unchanged
@@ -54,7 +55,7 @@ def refresh_command(
     began = time.monotonic()
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
-    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units)
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, wait)
     try:
         release = unchanged(settings)
         if release is not None:
@@ -145,6 +146,7 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
         dask=settings.dask,
         prices=settings.prices,
         units=settings.units,
+        wait_seconds=settings.wait_seconds,
     )
 
 
