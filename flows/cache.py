@@ -23,6 +23,10 @@ from transforms.sources import Built, FileCount, Statement
 
 CACHE = ".cache"
 """Folder below the output folder."""
+USED = "used.json"
+"""Names of the entries that the release published last uses."""
+HALF_WRITTEN = ".new-"
+"""In the name of an entry that is being written."""
 _FINDINGS = "_findings"
 _ROW_GROUP_ROWS = 500_000
 
@@ -102,7 +106,7 @@ def stored(folder: Path, key: str) -> Reading | None:
 
 def store(folder: Path, reading: Reading) -> None:
     """Keep what a source gave; the entry appears whole or not at all. Raises OSError."""
-    place, building = folder / reading.key, folder / f"{reading.key}.new-{os.getpid()}"
+    place, building = folder / reading.key, folder / f"{reading.key}{HALF_WRITTEN}{os.getpid()}"
     shutil.rmtree(building, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds what the raw files hold, descriptors included
     building.mkdir()
@@ -123,11 +127,23 @@ def store(folder: Path, reading: Reading) -> None:
 
 
 def keep_only(folder: Path, keys: Iterable[str]) -> None:
-    """Remove entries that the release just published does not use."""
-    used = set(keys)
+    """Remove entries that the release just published does not use, and note which it uses."""
+    used = sorted(set(keys))
+    if folder.is_dir():
+        (folder / USED).write_text(json.dumps(used), encoding="utf-8")
     for place in folder.iterdir() if folder.is_dir() else []:
-        if place.name not in used:
+        if place.is_dir() and place.name not in used:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def unused(folder: Path) -> list[Path]:
+    """Entries that no release uses: half-written ones, and what a run that published nothing has read."""
+    try:
+        used: set[str] | None = set(json.loads((folder / USED).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        used = None
+    places = [place for place in folder.iterdir() if place.is_dir()] if folder.is_dir() else []
+    return sorted(place for place in places if HALF_WRITTEN in place.name or (used is not None and place.name not in used))
 
 
 def _sha256(path: Path) -> str:

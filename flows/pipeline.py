@@ -16,8 +16,9 @@ from flows.discover import Inputs, discover
 from flows.export import export
 from flows.guard import check_accepted, check_schema, compare
 from flows.load import load
+from flows.lock import locked
 from flows.price_files import PRICES, UNITS, has_price_files
-from flows.publish import building, current_release, finish, is_published, locked, manifest, prepared, publish, release_name
+from flows.publish import building, current_release, finish, is_published, manifest, prepared, publish, release_name, settle
 from flows.reading import read_sources, tables_of
 from flows.releases import current_name, published_again, retire, rolled_back
 from flows.report import REPORT, timed, write_report
@@ -64,7 +65,8 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     step = timed(step, seconds)
     check_accepted(settings.accepted)
     prepared(settings)
-    with locked(settings.output):
+    with locked(settings.output, wait_seconds=settings.wait_seconds):
+        settle(settings.output)
         check_schema(settings.output)
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)

@@ -1,6 +1,5 @@
 """Releases on disk: their name, their manifest, and the one atomic switch that makes a release current."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,9 +18,13 @@ from flows.dataset import Dataset
 from flows.discover import Inputs
 from flows.export import ExportedFile, sha256_of, write_json
 from flows.load import STORAGE_VERSION
-from flows.settings import LockedError, Settings, StopError
+from flows.settings import Settings, StopError
 from schemas import SCHEMA_VERSION
 from transforms.errors import BrokenCheckError
+
+BUILDING, NEW_LINK, WRITE_TEST = ".building", ".current-new", ".write-test"
+REPLACING, SETTLING = ".replacing", ".settling"
+"""What the name of a release's twin ends with, while the release is replaced and while that is finished after a death."""
 
 
 def release_name(inputs: Inputs, *, build: str) -> str:
@@ -52,7 +55,9 @@ def is_published(output: Path, release: str) -> bool:
     described = current_release(output)
     if described is None or described.get("release") != release or described.get("program") != program():
         return False
-    folder = output / "current"
+    folder = (output / "current").resolve()
+    if folder.name != release:  # a run died while it replaced the release
+        return False
     files = [(folder / file["path"], file["size_bytes"]) for file in described["files"]]
     stated = folder / f"{DATABASE}.sha256"
     return (
@@ -61,22 +66,6 @@ def is_published(output: Path, release: str) -> bool:
         and stated.is_file()
         and stated.read_text(encoding="utf-8").split()[:1] == [sha256_of(folder / DATABASE)]
     )
-
-
-@contextmanager
-def locked(output: Path) -> Iterator[None]:
-    """The output folder for this process alone; the system drops the lock with the process. Raises LockedError."""
-    path = output / ".lock"
-    with path.open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            stream.seek(0)
-            raise LockedError(f"Another refresh ({stream.read().strip() or 'unknown process'}) works on {output}.") from error
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()}")
-        stream.flush()
-        yield
 
 
 def prepared(settings: Settings) -> None:
@@ -91,7 +80,7 @@ def prepared(settings: Settings) -> None:
         raise StopError(f"{current}: expected a link to a release, found something else. Move it away.")
     try:
         (settings.output / "releases").mkdir(parents=True, exist_ok=True)
-        probe = settings.output / ".write-test"
+        probe = settings.output / WRITE_TEST
         probe.write_bytes(b"")
         probe.unlink()
         (settings.output / ".lock").touch()
@@ -104,7 +93,7 @@ def prepared(settings: Settings) -> None:
 @contextmanager
 def building(output: Path, release: str) -> Iterator[Path]:
     """A folder to build in, gone afterwards unless it was moved away. Leftovers of a run that died are removed first."""
-    root = output / ".building"
+    root = output / BUILDING
     shutil.rmtree(root, ignore_errors=True)
     folder = root / release
     folder.mkdir(parents=True)
@@ -163,6 +152,21 @@ def finish(folder: Path, described: dict[str, Any]) -> None:
     _sync(folder)
 
 
+def settle(output: Path) -> None:
+    """Finish what a run that died while it replaced a release began: current points to its twin, which becomes the release."""
+    link = output / "current"
+    twin = link.resolve()
+    if not link.is_symlink() or twin.suffix != REPLACING:
+        return
+    target, copy = twin.with_suffix(""), twin.with_suffix(SETTLING)
+    for broken in (target, copy):
+        shutil.rmtree(broken, ignore_errors=True)
+    shutil.copytree(twin, copy, copy_function=_second_name)
+    copy.rename(target)
+    switch(output, target.name)
+    shutil.rmtree(twin)
+
+
 def publish(folder: Path, output: Path, *, release: str) -> None:
     """The built folder as a release, then current: one rename, after which readers find the new one.
 
@@ -171,7 +175,7 @@ def publish(folder: Path, output: Path, *, release: str) -> None:
     """
     target = output / "releases" / release
     if target.exists():
-        twin = output / "releases" / f"{release}.replacing"
+        twin = output / "releases" / f"{release}{REPLACING}"
         shutil.rmtree(twin, ignore_errors=True)
         shutil.copytree(folder, twin, copy_function=_second_name)
         switch(output, twin.name)
@@ -187,7 +191,7 @@ def publish(folder: Path, output: Path, *, release: str) -> None:
 
 def switch(output: Path, release: str) -> None:
     """Make a release current by one rename."""
-    link = output / ".current-new"
+    link = output / NEW_LINK
     link.unlink(missing_ok=True)
     link.symlink_to(Path("releases") / release)
     link.replace(output / "current")

@@ -39,6 +39,7 @@ def refresh(
     units: str | None = None,
     accepted: tuple[str, ...] = (),
     keep: int | None = None,
+    wait_seconds: float = 0,
 ) -> Outcome:
     """Read `raw` and publish a release into `output`; price files on the cluster `dask` where one is named."""
     settings = Settings(
@@ -52,6 +53,7 @@ def refresh(
         units=units,
         accepted=accepted,
         keep=keep,
+        wait_seconds=wait_seconds,
     )
 
     def as_task(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

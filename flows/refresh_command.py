@@ -51,6 +51,7 @@ def refresh_command(
         list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.", callback=known_tables)
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
 ) -> None:
     """Read the raw files and publish a release."""
     from flows.pipeline import exit_code, unchanged
@@ -59,7 +60,7 @@ def refresh_command(
     began = time.monotonic()
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
-    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep)
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep, wait)
     try:
         release = unchanged(settings)
         if release is not None:
@@ -151,6 +152,7 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
         units=settings.units,
         accepted=settings.accepted,
         keep=settings.keep,
+        wait_seconds=settings.wait_seconds,
     )
 
 

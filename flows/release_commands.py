@@ -123,7 +123,7 @@ def known_tables(names: list[str] | None) -> list[str] | None:
 
 def say_nothing_new(shown: Screen, output: Path, *, release: str, keep: int | None) -> None:
     """Say that a refresh finds nothing to do, and delete old releases all the same."""
-    from flows.publish import locked
+    from flows.lock import locked
     from flows.releases import retire, rolled_back
 
     shown.say_answer(f"Nothing changed: {output / 'current'} is release {release}.")

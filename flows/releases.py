@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from flows.database_name import DATABASE
 from flows.leases import leases
-from flows.publish import locked, switch
+from flows.lock import locked
+from flows.publish import REPLACING, SETTLING, switch
 from flows.settings import StopError
 
 ROLLED_BACK = ".rolled-back.json"
@@ -35,14 +36,14 @@ def listed(output: Path) -> list[Listed]:
     """Releases with a manifest, the one made last first."""
     current, held = current_name(output), leases(output)
     folders = [folder for folder in (output / "releases").glob("*") if (folder / "manifest.json").is_file()]
-    found = [_described(folder, current, held) for folder in folders if not folder.name.endswith(".replacing")]
+    found = [_described(folder, current, held) for folder in folders if not folder.name.endswith((REPLACING, SETTLING))]
     return sorted(found, key=lambda release: (release.made, release.release), reverse=True)
 
 
 def current_name(output: Path) -> str | None:
     """Name of the current release."""
     link = output / "current"
-    return link.resolve().name.removesuffix(".replacing") if link.is_symlink() else None
+    return link.resolve().name.removesuffix(REPLACING) if link.is_symlink() else None
 
 
 def folder_of(output: Path, release: str | None) -> Path:

@@ -38,6 +38,8 @@ class Settings(NamedTuple):
     """Tables whose limits are raised for this run."""
     keep: int | None = None
     """Releases that stay; all of them where none is given."""
+    wait_seconds: float = 0
+    """How long to wait for another refresh on the same output folder."""
 
     @property
     def build(self) -> str:

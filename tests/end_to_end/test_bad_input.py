@@ -16,7 +16,9 @@ from typer.testing import CliRunner, Result
 
 from flows import PROJECT, cli
 from flows.database_name import DATABASE
+from flows.lock import locked
 from flows.pipeline import Outcome
+from flows.settings import LockedError
 from tests.end_to_end.raw_folder import PFS, changed, copied, exported_bytes, restated
 
 HEADER_ADVICE = "Compare the file with the publisher's record layout before changing the declaration."
@@ -520,3 +522,17 @@ def test_a_name_narrower_than_a_payer_is_taken_as_such(
     ]
     answer = json.loads(CliRunner().invoke(cli.app, command).stdout)
     assert (answer["question"]["organization"], answer["answers"][0]["effect_percent"]) == (organization, percent)
+
+
+def test_a_second_refresh_waits_for_the_first_when_it_may(tmp_path: Path) -> None:
+    program = "import sys, time; from pathlib import Path; from flows.lock import locked\nwith locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(1)"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=PROJECT) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(LockedError, match=rf"Another refresh \(process {holder.pid} since .* UTC\) works on "),
+            locked(tmp_path),
+        ):
+            pass
+        with locked(tmp_path, wait_seconds=20):
+            assert (tmp_path / ".lock").read_text(encoding="utf-8").startswith(f"process {os.getpid()} since ")

@@ -19,8 +19,9 @@ from flows.cli import app
 from flows.database_name import DATABASE
 from flows.discover import discover
 from flows.leases import began, leased, leases
+from flows.lock import locked
 from flows.pipeline import run, unchanged
-from flows.publish import locked, release_name
+from flows.publish import release_name
 from flows.release_feed import FEED_FILES, predecessor, read_sets, read_table, write_changes
 from flows.releases import current_name, listed, retire, roll_back
 from flows.settings import Settings, StopError
