@@ -1,4 +1,4 @@
-"""report.html: what a release holds, from SQL over its database and from its manifest. Every number on the page comes from here."""
+"""report.html: what a release holds, from SQL over its database and from its manifest. No number on the page has another origin."""
 
 import base64
 import hashlib
@@ -48,7 +48,8 @@ _QUERIES = {
         WITH disputes AS (
             SELECT payer_id, modifier, count(*) AS contradictions FROM contradiction WHERE modifier IS NOT NULL GROUP BY ALL
         )
-        SELECT payer_id, modifier, cells, answered, cells - answered AS not_published, coalesce(contradictions, 0) AS contradictory
+        SELECT payer_id, modifier, cells, answered, cells - answered AS not_published,
+            coalesce(contradictions, 0) AS contradictory
         FROM ({_ANSWERS}) LEFT JOIN disputes USING (payer_id, modifier)
         ORDER BY payer_id, modifier
     """,
@@ -67,7 +68,8 @@ _QUERIES = {
             rules AS (SELECT payer_id, count(*) AS rules FROM modifier_rule GROUP BY ALL)
         SELECT payer.payer_id, payer.payer_name, coalesce(cells, 0) AS cells, coalesce(answered, 0) AS answered,
             coalesce(cells - answered, 0) AS not_published, coalesce(codes_answered, 0) AS codes_answered,
-            coalesce(modifiers, 0) AS modifiers, coalesce(modifiers_answered, 0) AS modifiers_answered, coalesce(rules, 0) AS rules
+            coalesce(modifiers, 0) AS modifiers, coalesce(modifiers_answered, 0) AS modifiers_answered,
+            coalesce(rules, 0) AS rules
         FROM payer LEFT JOIN cells USING (payer_id) LEFT JOIN codes USING (payer_id) LEFT JOIN rules USING (payer_id)
         ORDER BY payer.payer_id
     """,
