@@ -1,4 +1,4 @@
-"""report.html: what a release holds, from SQL over its database and from its manifest. No number on the page has another origin."""
+"""report.html: what a release holds, from SQL over its database and from its manifest, and from nothing else."""
 
 import base64
 import hashlib
