@@ -1,4 +1,4 @@
-"""report.html: what a release holds, from SQL over its database and its manifest. Every number on the page comes from here."""
+"""report.html: what a release holds, from SQL over its database and from its manifest, and from nothing else."""
 
 import base64
 import hashlib
