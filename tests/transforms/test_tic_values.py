@@ -77,7 +77,7 @@ def test_modifiers(raw: str, expected: Modifiers) -> None:
         ('"CPT"', '"ATP02"', Code("CPT", "ATP02", "LOCAL", is_contradicted=True)),
         ('"CPT"', '"SH900"', Code("CPT", "SH900", "LOCAL", is_contradicted=True)),
         ('"CPT"', '"CSTM-00"', Code("CPT", "CSTM-00", "CPT", is_contradicted=False)),
-        ('"HCPCS"', '"99213"', Code("HCPCS", "99213", "HCPCS", is_contradicted=False)),
+        ('"HCPCS"', '"99213"', Code("HCPCS", "99213", "CPT", is_contradicted=False)),
         ('"RC"', '"261"', Code("RC", "261", "RC", is_contradicted=False)),
         ('"REV"', '"0220"', Code("REV", "0220", "RC", is_contradicted=False)),
         ('"Revenue Code"', '"0220"', Code("Revenue Code", "0220", "RC", is_contradicted=False)),
