@@ -1,9 +1,9 @@
 """How fast price files are read and how much memory that takes, beside `zcat` in the same minute and peers that do the same.
 
 `python -m bench.price_files FILE.json.gz ... [--peers] [--rounds 3]` with files of `bench.price_generator` or real ones. Every
-line is one process of its own, imports and all. Lines take turns with `zcat`; a ratio is the median over the rounds of seconds by
-the seconds of the `zcat` just before. A small file
-is read before, so that no measured run compiles the reader; bytecode is kept, as on any installation. Whole-document readers get the unpacked file and only up to 300 MB.
+line is one process of its own, imports and all. Lines take turns with `zcat`; a ratio is the median over the rounds of seconds
+by the seconds of the `zcat` just before. A small file is read before, so that no measured run compiles the reader; bytecode is
+kept, as on any installation. Whole-document readers get the unpacked file and only up to 300 MB.
 """
 
 import argparse
