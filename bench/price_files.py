@@ -1,11 +1,13 @@
 """How fast price files are read and how much memory that takes, beside `zcat` in the same minute and peers that do the same.
 
 `python -m bench.price_files FILE.json.gz ... [--peers] [--rounds 3]` with files of `bench.price_generator` or real ones. Every
-line is one process of its own, imports and all. Lines take turns with `zcat`; a ratio is the median over the rounds of seconds by
-the seconds of the `zcat` just before. Whole-document readers get the unpacked file and only up to 300 MB.
+line is one process of its own, imports and all. Lines take turns with `zcat`; a ratio is the median over the rounds of seconds
+by the seconds of the `zcat` just before. A small file is read before, so that no measured run compiles the reader; bytecode is
+kept, as on any installation. Whole-document readers get the unpacked file and only up to 300 MB.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.measured import Measured, RunFailedError, measured
+from bench.price_generator import Wanted, write
 from flows import PROJECT
 from flows.byte_stream import chunks
 
@@ -46,17 +49,30 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--peers", action="store_true", help="also ijson, and DuckDB and Polars where the file is small enough")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--without-plain", action="store_true", help="leave the plain reader out, which takes minutes on large files"
+    )
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    _compile_once()
     with tempfile.TemporaryDirectory() as temporary:
         for file in given.files:
-            _print_table(file, Path(temporary), rounds=given.rounds, with_peers=given.peers)
+            _print_table(file, Path(temporary), rounds=given.rounds, with_peers=given.peers, with_plain=not given.without_plain)
 
 
-def _print_table(file: Path, folder: Path, *, rounds: int, with_peers: bool) -> None:
+def _compile_once() -> None:
+    """Read a small file, so that no measured run compiles."""
+    with tempfile.TemporaryDirectory() as temporary:
+        small = Path(temporary) / "small.json.gz"
+        write(small, Wanted(1, 0))
+        measured((_PYTHON, "-c", _READ, str(small), "compiled"), folder=PROJECT, log=Path(temporary) / "log")
+
+
+def _print_table(file: Path, folder: Path, *, rounds: int, with_peers: bool, with_plain: bool) -> None:
     size = sum(map(len, chunks(file)))
     print(f"\n{file.name}: {size / 1e6:,.0f} MB, packed {file.stat().st_size / 1e6:,.0f} MB")
     print(f"{'':<44}{'seconds':>9}{'MB/s':>8}{'by zcat':>9}{'CPU s':>8}{'peak MB':>9}")
-    sides = _sides(file.resolve()) + (_peers(file.resolve(), folder, size=size) if with_peers else [])
+    sides = _sides(file.resolve(), with_plain=with_plain) + (_peers(file.resolve(), folder, size=size) if with_peers else [])
     zcat = Side("zcat > /dev/null", ("zcat", str(file.resolve())))
     floors: list[Measured] = []
     for side in sides:
@@ -83,13 +99,13 @@ def _print_line(name: str, taken: Sequence[Measured], floors: Sequence[Measured]
     print(f"{name:<44}{seconds:>9.2f}{size / 1e6 / seconds:>8.0f}{ratio:>9.2f}{processor:>8.2f}{peak:>9.0f}", flush=True)
 
 
-def _sides(file: Path) -> list[Side]:
+def _sides(file: Path, *, with_plain: bool) -> list[Side]:
     igzip = shutil.which("igzip")
     return [
         *([Side("igzip -dc > /dev/null", (igzip, "-dc", str(file)))] if igzip else []),
         Side("unpack only, in a thread (isal)", (_PYTHON, "-c", _UNPACK, str(file))),
         Side("observe, compiled scanner", (_PYTHON, "-c", _READ, str(file), "compiled")),
-        Side("observe, plain reader", (_PYTHON, "-c", _READ, str(file), "plain")),
+        *([Side("observe, plain reader", (_PYTHON, "-c", _READ, str(file), "plain"))] if with_plain else []),
     ]
 
 

@@ -43,8 +43,8 @@ def chunks(path: str | Path, *, member: str | None = None, limits: Limits = LIMI
     PriceFileError for packed bytes that are not whole or unpack to more than the limits, StructureError for a zip outside them.
     """
     name = Path(path).name if isinstance(path, Path) else path.rsplit("/", 1)[-1]
-    with fsspec.open(str(path), "rb") as packed, _unpacked(packed, name=name, member=member, limits=limits) as stream:
-        yield from _ahead(_blocks(stream, packed, name=name, limits=limits))
+    with fsspec.open(str(path), "rb") as packed, unpacked_text(packed, name=name, member=member, limits=limits) as stream:
+        yield from ahead(blocks(stream, packed, name=name, limits=limits))
 
 
 def members(path: str | Path) -> list[str]:
@@ -52,12 +52,13 @@ def members(path: str | Path) -> list[str]:
     with fsspec.open(str(path), "rb") as packed:
         if packed.read(len(_ZIP)) != _ZIP:
             return []
-        with _zip(packed, name=str(path)) as archive:
+        with opened_zip(packed, name=str(path)) as archive:
             return [entry.filename for entry in archive.infolist() if not entry.is_dir()]
 
 
 @contextmanager
-def _unpacked(packed: IO[bytes], *, name: str, member: str | None, limits: Limits) -> Iterator[IO[bytes]]:
+def unpacked_text(packed: IO[bytes], *, name: str, member: str | None, limits: Limits) -> Iterator[IO[bytes]]:
+    """The text in a packed stream: what its first bytes say it is, gzip, a member of a zip, or the text itself."""
     first = packed.read(len(_ZIP))
     packed.seek(0)
     if first.startswith(_GZIP):
@@ -65,7 +66,7 @@ def _unpacked(packed: IO[bytes], *, name: str, member: str | None, limits: Limit
         with opened(fileobj=packed) as stream:
             yield stream
     elif first == _ZIP:
-        with _zip(packed, name=name) as archive:
+        with opened_zip(packed, name=name) as archive:
             entry = _entry(archive, name=name, member=member, limits=limits)
             with archive.open(entry) as stream:
                 yield stream
@@ -73,7 +74,7 @@ def _unpacked(packed: IO[bytes], *, name: str, member: str | None, limits: Limit
         yield packed
 
 
-def _blocks(stream: IO[bytes], packed: IO[bytes], *, name: str, limits: Limits) -> Iterator[bytes]:
+def blocks(stream: IO[bytes], packed: IO[bytes], *, name: str, limits: Limits) -> Iterator[bytes]:
     """Blocks of unpacked bytes, each judged before it is handed on."""
     unpacked = 0
     while True:
@@ -97,20 +98,21 @@ def _blocks(stream: IO[bytes], packed: IO[bytes], *, name: str, limits: Limits) 
         yield block
 
 
-def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def ahead(made: Iterator[bytes]) -> Iterator[bytes]:
     """The same blocks, the next ones made by a thread while one is used. Errors come in their turn."""
     with ThreadPoolExecutor(1, thread_name_prefix="unpack") as thread:
-        coming: deque[Future[bytes]] = deque(thread.submit(next, blocks, b"") for _ in range(_BLOCKS_AHEAD))
+        coming: deque[Future[bytes]] = deque(thread.submit(next, made, b"") for _ in range(_BLOCKS_AHEAD))
         try:
             while block := coming.popleft().result():
-                coming.append(thread.submit(next, blocks, b""))
+                coming.append(thread.submit(next, made, b""))
                 yield block
         finally:
             for waiting in coming:
                 waiting.cancel()
 
 
-def _zip(packed: IO[bytes], *, name: str) -> zipfile.ZipFile:
+def opened_zip(packed: IO[bytes], *, name: str) -> zipfile.ZipFile:
+    """An archive. Raises StructureError where it is none."""
     try:
         return zipfile.ZipFile(packed)
     except (zipfile.BadZipFile, OSError) as error:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Generator
 from typing import IO, Any, cast
 
-from flows.byte_stream import LIMITS, Limits, _ahead, _blocks, _unpacked, _zip
+from flows.byte_stream import LIMITS, Limits, ahead, blocks, opened_zip, unpacked_text
 from transforms.archive import Bounds, judged
 from transforms.errors import StructureError
 
@@ -105,13 +105,13 @@ def unpacked(stream: Guarded, *, name: str, member: str | None = None, limits: L
     """Unpacked blocks of a stream from its start, made ahead by a thread, which ends when the generator is closed."""
     stream.seek(0)
     packed = cast("IO[bytes]", stream)
-    with _unpacked(packed, name=name, member=member, limits=limits) as text:
-        yield from _ahead(_blocks(text, packed, name=name, limits=limits))
+    with unpacked_text(packed, name=name, member=member, limits=limits) as text:
+        yield from ahead(blocks(text, packed, name=name, limits=limits))
 
 
 def zip_names(stream: Guarded) -> list[str]:
     """Members of an archive that are price files by their ending. Raises StructureError for what is no safe archive."""
-    with _zip(cast("IO[bytes]", stream), name=FILE) as archive:
+    with opened_zip(cast("IO[bytes]", stream), name=FILE) as archive:
         names = [entry.filename for entry in judged(archive, source_file=FILE, bounds=_BOUNDS)]
     found = [name for name in names if name.lower().endswith(_ENDINGS)]
     if not found:

@@ -139,9 +139,10 @@ def code(raw_system: bytes, raw_code: bytes, *, byte: int) -> Code:
     if not stated:
         raise PriceFileError(byte, expected="an item with a billing_code", found="none")
     system = _SYSTEMS.get(re.sub(r"[^A-Z0-9]", "", reported.upper()), "OTHER")
+    if system == "HCPCS" and _SHAPES["CPT"].fullmatch(stated):
+        return Code(reported, stated, "CPT", is_contradicted=False)  # level I of HCPCS is CPT, in hospitals' files, too
     shape = _SHAPES.get(system)
     if shape is None or shape.fullmatch(stated) or stated == _EVERY_CODE:
-        system = "CPT" if system == "HCPCS" and _SHAPES["CPT"].fullmatch(stated) else system
         return Code(reported, stated, system, is_contradicted=False)
     is_national = _LEVEL_TWO.fullmatch(stated) or _SHAPES["CPT"].fullmatch(stated)
     return Code(reported, stated, "OTHER" if is_national else "LOCAL", is_contradicted=True)

@@ -15,7 +15,7 @@ _QUERY = """
     rate as (select item.billing_code_type as system, item.billing_code as code, unnest(item.negotiated_rates) as rate from item),
     price as (select system, code, unnest(rate.negotiated_prices) as price from rate),
     kept as (
-        select system, code, list_sort(list_filter(price.billing_code_modifier, modifier -> modifier <> '')) as modifiers,
+        select system, code, list_sort(list_filter(price.billing_code_modifier, lambda modifier: modifier <> '')) as modifiers,
             price.negotiated_type as how, price.billing_class as class, price.setting as setting,
             price.negotiated_rate::decimal(18, 4) as amount
         from price
