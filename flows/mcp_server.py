@@ -79,7 +79,12 @@ def server(output: Path) -> MCPServer[Any]:
         """What the loaded releases of the sources changed about a code, the newest first."""
         return _answer(output, None, lambda connection: _changes(connection, code.upper(), max(1, min(limit, _MOST_ROWS))))
 
-    named = {"modifiers_for": modifiers_for_payer, "explain": explain_cell, "search": search_text, "price": price_line}
+    named: dict[str, Callable[..., Answer]] = {
+        "modifiers_for": modifiers_for_payer,
+        "explain": explain_cell,
+        "search": search_text,
+        "price": price_line,
+    }
     for plain in (lookup_code, resolve_payer, changes):
         made.tool()(plain)
     for name, tool in named.items():
