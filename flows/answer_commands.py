@@ -1,4 +1,4 @@
-"""The commands that answer questions: `payref lookup`, `explain`, `price` and `sql`."""
+"""The commands that answer questions: `payref lookup`, `explain`, `price`, `search` and `sql`."""
 
 import csv
 import sys
@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -38,9 +39,11 @@ from flows.options import (
 )
 from flows.price import APM_STATUSES, SETTINGS, Line, in_words, price
 from flows.screen import effect, show_answers, show_staleness
+from flows.search import MOST_ROWS, search
 from flows.settings import ExitCode
 
 _SHOWN_ROWS = 200
+_SHOWN_SIGNS = 120
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -48,6 +51,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("lookup")(lookup_command)
     app.command("explain")(explain_command)
     app.command("price")(price_command)
+    app.command("search")(search_command)
     app.command("sql")(sql_command)
 
 
@@ -141,6 +145,31 @@ def price_command(
         return
     screen.say_answer(in_words(answer))
     show_staleness(screen, {**answer, "release_used": answer["release_id"]})
+
+
+def search_command(
+    text: Annotated[str, typer.Argument(help="Words, a code or its beginning; misspellings are tolerated.")],
+    kind: Annotated[
+        list[str] | None, typer.Option(help="code, modifier, payer or organization; all where none is given.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Most rows.")] = 20,
+    output: Output = Path("output"),
+    as_json: AsJson = False,
+) -> None:
+    """Codes, modifiers and payers whose words come closest to a text."""
+    with opened(output) as connection:
+        found = search(connection, text, kinds=kind, limit=limit)
+    if as_json:
+        print_json(found)
+    elif found:
+        shown = [{**row, "text": shorten(row["text"] or "", _SHOWN_SIGNS)} for row in found]
+        screen.table(None, shown, ("kind", "id", "matched", "text"))
+    else:
+        screen.say(
+            "Nothing is near. An open build carries no official descriptors, so many codes are found by their number only."
+        )
+    if not found:
+        raise SystemExit(int(ExitCode.NO_ANSWER))
 
 
 def sql_command(

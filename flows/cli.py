@@ -2,7 +2,7 @@
 
 import typer
 
-from flows import answer_commands, operations_commands, refresh_command, release_commands
+from flows import answer_commands, mcp_command, operations_commands, refresh_command, release_commands
 from flows.answers import NoAnswerError, UnknownNameError
 from flows.options import leave
 from flows.payers_command import payers
@@ -13,6 +13,7 @@ refresh_command.add_commands(app)
 answer_commands.add_commands(app)
 release_commands.add_commands(app)
 operations_commands.add_commands(app)
+mcp_command.add_commands(app)
 app.add_typer(payers, name="payers")
 
 

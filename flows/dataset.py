@@ -10,7 +10,7 @@ from flows.cache import Frames, Reading, key_of
 from flows.discover import OPEN_LICENCES, Inputs, Origin
 from flows.price_files import PRICES
 from flows.reading import Step, every_part, tables_of
-from flows.registry import CUBE_SOURCES, CUBE_TABLES, PRICE_TABLES, SOURCES
+from flows.registry import CUBE_SOURCES, CUBE_TABLES, PRICE_TABLES, SEARCH_SOURCES, SOURCES
 from schemas import TABLES, CodePayerModifier, ProfileRule, RawFile, Release, table
 from transforms.answer_sets import AnswerSets, answer_sets
 from transforms.contradictions import contradictions
@@ -22,6 +22,7 @@ from transforms.open_build import LeftOut, open_changes, open_table
 from transforms.payers import organization_lines
 from transforms.profiles import code_facts, profiles
 from transforms.rules import Cube, resolve
+from transforms.search_words import search_words
 from transforms.sources import Statement, Tables
 
 TOLD_ANEW = frozenset({"finding", "raw_file", "release"})
@@ -50,6 +51,7 @@ def table_keys(readings: Mapping[str, Reading], *, is_licensed: bool) -> dict[st
     dependencies |= dict.fromkeys(PRICE_TABLES, (PRICES, "payers"))
     dependencies["modifier_rule"] = (*dependencies["modifier_rule"], "payers", "modifiers", PRICES)
     dependencies["change"] = tuple(source.name for source in SOURCES if source.has_releases)
+    dependencies["search_word"] = SEARCH_SOURCES
     dependencies["code"] = (*dependencies["code_listing"], "code_sections")
     dependencies["modifier"] = (*dependencies["modifier"], *dependencies["modifier_listing"])
     return {
@@ -79,6 +81,9 @@ def build_dataset(
     if not set(CUBE_TABLES) <= set(kept):
         cube = step("resolve the cube", resolve_cube, opened)
         opened = opened.with_loaders({name: _given(in_order(rows, name)) for name, rows in cube.items()})
+    if "search_word" not in kept:
+        words = step("index the words", search_words, opened)
+        opened = opened.with_loaders({"search_word": _given(in_order(words, "search_word"))})
     unread = [*inputs.ignored, *(name for reading in readings.values() for name in reading.unread)]
     return Dataset(opened, table_keys(readings, is_licensed=is_licensed), left_out, sorted(unread))
 

@@ -15,7 +15,7 @@ from schemas.derive.ddl import add_key, comments, create_table, quoted
 STORAGE_VERSION = "v1.5.0"
 """Storage format of the published file: clients of that version and newer read it."""
 _SQL = Path(__file__).parent / "sql"
-SCRIPTS = ("cube.sql", "macros.sql", "ncci.sql", "payment_line.sql", "payment.sql", "observed.sql")
+SCRIPTS = ("cube.sql", "macros.sql", "ncci.sql", "payment_line.sql", "payment.sql", "observed.sql", "search.sql")
 """Views and macros, in the order in which they are made; a later one may use an earlier one."""
 _MEMORY_LIMIT = "1000MB"
 ROW_GROUP_ROWS = 122_880

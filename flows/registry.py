@@ -189,4 +189,6 @@ PRICE_TABLES = ("modifier_observation", "published_modifier_effect", "name_revie
 
 CUBE_SOURCES = ("code_sections", "payers", "modifiers", "payer_rules", "cms_pfs", "cms_hcpcs", "code_pages")
 """Sources whose facts the cube and what is made with it are resolved from."""
+SEARCH_SOURCES = ("code_sections", "payers", "modifiers", "cms_pfs", "cms_hcpcs", "code_pages")
+"""Sources in whose texts a search looks."""
 CUBE_TABLES = ("code_profile", "profile_rule", "code_answer_set", "answer", "code_payer_modifier", "contradiction")

@@ -14,6 +14,7 @@ from schemas.payer import NameWord, OrganizationAncestor, Payer, PayerAlias, Pay
 from schemas.pipeline import Change, Finding, RawFile, Release
 from schemas.prices import ModifierObservation, NameReview, PriceFileWorklist, PublishedModifierEffect
 from schemas.rule import ModifierRule
+from schemas.search import SearchWord
 
 SCHEMA_VERSION = "1.0"
 """Major.minor. A removed or retyped column raises the major number, an added one the minor number."""
@@ -27,6 +28,7 @@ TABLES: tuple[type[Table], ...] = (
     CodeClaim,
     CodeRelation,
     CodeDiagnosis,
+    SearchWord,
     Diagnosis,
     Taxonomy,
     PlaceOfService,

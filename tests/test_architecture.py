@@ -33,7 +33,7 @@ READS_BYTES = {"ncci_ptp.py": {"read_csv"}}
 """Polars reads the bytes it is given here, no file."""
 DERIVED_TABLES = {
     *PRICE_TABLES, "answer", "change", "code", "code_answer_set", "code_payer_modifier", "code_profile", "contradiction", "finding", "profile_rule",
-    "raw_file", "release",
+    "raw_file", "release", "search_word",
 }  # fmt: skip
 
 

@@ -1,0 +1,26 @@
+"""docs/questions.md: every question has the answer shown."""
+
+import csv
+import io
+import re
+
+import duckdb
+import pytest
+
+from flows import PROJECT
+from flows.answers import asked
+
+TEXT = (PROJECT / "docs" / "questions.md").read_text(encoding="utf-8")
+QUESTIONS = re.findall(r"^## \d+\. [^\n]*\n\n```sql\n(.*?)```\n\n```csv\n(.*?)```", TEXT, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_there_are_at_least_25_and_every_one_is_run() -> None:
+    assert len(QUESTIONS) == len(re.findall(r"^## ", TEXT, flags=re.MULTILINE)) >= 25
+
+
+@pytest.mark.parametrize(("query", "shown"), QUESTIONS, ids=range(1, len(QUESTIONS) + 1))
+def test_a_question_has_the_answer_shown(connection: duckdb.DuckDBPyConnection, query: str, shown: str) -> None:
+    found = asked(connection, query)
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows([found.names, *found.values])
+    assert written.getvalue() == shown
