@@ -4,6 +4,7 @@ import typer
 
 from flows import answer_commands, refresh_command
 from flows.answers import NoAnswerError, UnknownNameError
+from flows.explore_command import explore_command
 from flows.options import leave
 from flows.payers_command import payers
 from flows.settings import ExitCode
@@ -12,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 refresh_command.add_commands(app)
 answer_commands.add_commands(app)
 app.add_typer(payers, name="payers")
+app.command("explore")(explore_command)
 
 
 def main() -> None:
