@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import NoAnswerError, Question, Row, UnknownNameError, checked, rows
+from flows.answers import NoAnswerError, Question, Row, UnknownNameError, checked, modifiers_for, rows
 from schemas.vocabulary import BEGINNING
 
 _Connection = duckdb.DuckDBPyConnection
@@ -76,20 +76,20 @@ def payers(connection: _Connection) -> list[Row]:
 
 
 def matrix(connection: _Connection, question: Question, organization: str = "any") -> list[Row]:
-    """A code's answers of all payers, a row for each payer and governed modifier. `question` is as `checked` left it."""
-    query = """
-        SELECT answer.*
-        FROM payer AS insurer, LATERAL (
-            FROM modifiers_for(
-                $1, insurer.payer_id, on_date := $2, as_component := $3, for_line := $4, in_market := $5,
-                for_organization := CASE WHEN insurer.payer_id = $6 THEN $7 ELSE 'any' END
-            )
-        ) AS answer
-        ORDER BY answer.modifier, answer.payer_id
+    """A code's answers of all payers, a row for each payer and governed modifier. `question` is as `checked` left it.
+
+    One call of the macro for each payer: called laterally for all at once it mixes the payers' answers.
     """
     insurer = None if organization == "any" else owner(connection, organization)
-    given = [question.code, question.on, question.component, question.line_of_business, question.market]
-    return rows(connection, query, [*given, insurer, organization])
+    found = [
+        row
+        for payer in rows(connection, "SELECT payer_id FROM payer")
+        for row in modifiers_for(
+            connection,
+            question._replace(payer=payer["payer_id"], organization=organization if payer["payer_id"] == insurer else "any"),
+        )
+    ]
+    return sorted(found, key=lambda row: (row["modifier"], row["payer_id"]))
 
 
 def payer_page(connection: _Connection, payer: str) -> dict[str, list[Row]]:
