@@ -27,6 +27,7 @@ def explore_command(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_LOOPBACK, port))
+            listener.listen()
         except OSError as error:
             leave(f"Port {port} on {_LOOPBACK} cannot be used ({error.strerror}). Choose another with --port.", ExitCode.USAGE)
         screen.say(f"Release {release} at http://{_LOOPBACK}:{listener.getsockname()[1]}/ - stop with Ctrl+C.")
