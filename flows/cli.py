@@ -4,6 +4,7 @@ import typer
 
 from flows import answer_commands, mcp_command, operations_commands, refresh_command, release_commands
 from flows.answers import NoAnswerError, UnknownNameError
+from flows.explore_command import explore_command
 from flows.options import leave
 from flows.payers_command import payers
 from flows.settings import ExitCode
@@ -15,6 +16,7 @@ release_commands.add_commands(app)
 operations_commands.add_commands(app)
 mcp_command.add_commands(app)
 app.add_typer(payers, name="payers")
+app.command("explore")(explore_command)
 
 
 def main() -> None:

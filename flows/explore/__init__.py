@@ -1,0 +1,1 @@
+"""A local web application over the current release: pages for people, and the same answers as JSON."""

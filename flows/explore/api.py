@@ -1,0 +1,160 @@
+"""The JSON API below /api."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+
+from flows.answers import explain, rows
+from flows.explore import questions
+from flows.explore.questions import View, asked, day_of
+from flows.explore.releases import Releases
+from flows.explore.search import search
+
+router = APIRouter(prefix="/api", tags=["api"])
+_Text = Annotated[str | None, Query(max_length=100)]
+_Limit = Annotated[int, Query(ge=1, le=500, description="Rows of a page.")]
+_Offset = Annotated[int, Query(ge=0, le=100_000_000, description="Rows before the page.")]
+_On = Annotated[str | None, Query(max_length=10, description="Service date such as 2025-10-01; today where none is given.")]
+Answer = dict[str, Any]
+
+
+def releases_of(request: Request) -> Releases:
+    """What the application reads from."""
+    found: Releases = request.app.state.releases
+    return found
+
+
+def _page(found: list[dict[str, Any]], limit: int, offset: int) -> Answer:
+    """One row more than asked for was read: it says whether there is a next page."""
+    return {"rows": found[:limit], "offset": offset, "next_offset": offset + limit if len(found) > limit else None}
+
+
+@router.get("/codes")
+def codes(request: Request, on: _On = None, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+    """Codes in force on a day."""
+    with releases_of(request).cursor() as connection:
+        return _page(questions.codes(connection, day_of(on), limit + 1, offset), limit, offset)
+
+
+@router.get("/codes/{code}")
+def code(request: Request, code: str, on: _On = None) -> Answer:
+    """Validity, texts and indicators of a code."""
+    with releases_of(request).cursor() as connection:
+        question = asked(connection, code, View(day_of(on)))
+        return {"code": question.code, "on": question.on, **questions.code_facts(connection, question.code, question.on)}
+
+
+@router.get("/codes/{code}/modifiers")
+def modifiers_of_code(
+    request: Request,
+    code: str,
+    on: _On = None,
+    payer: _Text = None,
+    component: _Text = None,
+    line_of_business: _Text = None,
+    market: _Text = None,
+    organization: _Text = None,
+    limit: _Limit = 500,
+    offset: _Offset = 0,
+) -> Answer:
+    """Answers of all payers, or one, for every governed modifier of a code."""
+    view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
+    with releases_of(request).cursor() as connection:
+        question = asked(connection, code, view, payer=payer or "medicare")
+        given = question._replace(line_of_business=line_of_business)
+        found = questions.matrix(connection, given, question.organization if payer else view.organization)
+    kept = [row for row in found if payer is None or row["payer_id"] == question.payer]
+    return _page(kept[offset : offset + limit + 1], limit, offset)
+
+
+@router.get("/modifiers")
+def modifiers(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+    """Modifiers."""
+    with releases_of(request).cursor() as connection:
+        return _page(questions.modifiers(connection, limit + 1, offset), limit, offset)
+
+
+@router.get("/modifiers/{modifier}")
+def modifier(request: Request, modifier: str) -> Answer:
+    """A modifier with its rules."""
+    with releases_of(request).cursor() as connection:
+        return dict(questions.modifier_page(connection, modifier))
+
+
+@router.get("/payers")
+def payers(request: Request) -> Answer:
+    """Payers."""
+    with releases_of(request).cursor() as connection:
+        return {"rows": questions.payers(connection), "offset": 0, "next_offset": None}
+
+
+@router.get("/payers/{payer}")
+def payer(request: Request, payer: str) -> Answer:
+    """A payer with organizations, aliases and rules."""
+    with releases_of(request).cursor() as connection:
+        return dict(questions.payer_page(connection, payer))
+
+
+@router.get("/resolve")
+def resolve(
+    request: Request,
+    name: Annotated[str, Query(min_length=1, max_length=300)],
+    plan: Annotated[str | None, Query(max_length=300)] = None,
+    state: Annotated[str | None, Query(pattern="^[A-Za-z]{2}$")] = None,
+    on: _On = None,
+) -> Answer:
+    """Whom a payer's name means, and by which evidence."""
+    from flows.names import meaning
+
+    with releases_of(request).cursor() as connection:
+        found = meaning(connection, name, plan=plan, state=state.upper() if state else None, on=day_of(on))
+    return {"name": name, **found._asdict()}
+
+
+@router.get("/explain")
+def explain_cell(
+    request: Request,
+    code: Annotated[str, Query(max_length=10)],
+    payer: Annotated[str, Query(max_length=100)],
+    modifier: Annotated[str, Query(max_length=2)],
+    on: _On = None,
+    component: _Text = None,
+    line_of_business: _Text = None,
+    market: _Text = None,
+    organization: _Text = None,
+) -> Answer:
+    """The rules considered for one cell, the winner first, with citations."""
+    view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
+    with releases_of(request).cursor() as connection:
+        question = asked(connection, code, view, payer=payer, modifier=modifier.upper())
+        return {"question": question._asdict(), "rows": explain(connection, question)}
+
+
+@router.get("/changes")
+def changes(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+    """What later releases changed."""
+    with releases_of(request).cursor() as connection:
+        return _page(questions.changes(connection, limit + 1, offset), limit, offset)
+
+
+@router.get("/contradictions")
+def contradictions(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+    """Where sources disagree."""
+    with releases_of(request).cursor() as connection:
+        return _page(questions.contradictions(connection, limit + 1, offset), limit, offset)
+
+
+@router.get("/search")
+def found(request: Request, q: Annotated[str, Query(max_length=200)] = "", limit: _Limit = 12, offset: _Offset = 0) -> Answer:
+    """Codes, modifiers and payers that a text may mean."""
+    with releases_of(request).cursor() as connection:
+        return _page(search(connection, q, limit=limit + 1, offset=offset), limit, offset)
+
+
+@router.get("/health")
+def health(request: Request) -> Answer:
+    """Whether the current release answers."""
+    with releases_of(request).cursor() as connection:
+        if not rows(connection, "SELECT 1 FROM payer LIMIT 1"):
+            raise HTTPException(503, "The release holds no payer.")
+    return {"status": "ok"}

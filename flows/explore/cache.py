@@ -1,0 +1,128 @@
+"""What stands between the server and the pages: limits, security headers, ETag, and answers kept by release and address."""
+
+import hashlib
+from collections import OrderedDict
+from datetime import date
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flows.answers import NoAnswerError
+from flows.explore.releases import Releases, identity
+
+LONGEST_ADDRESS = 4_096
+_KEPT_BYTES = 64 * 2**20
+_LARGEST_KEPT = 2**20
+_OK = 200
+_SECURITY = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+_PROGRAM = hashlib.sha256(
+    b"".join(
+        path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*")) if path.suffix in {".py", ".html", ".css", ".js"}
+    )
+).hexdigest()[:8]
+_Kept = tuple[Message, bytes]
+
+
+class Front:
+    """ASGI middleware. Same release, same day, same address: same answer, so it is kept and has an ETag."""
+
+    def __init__(self, app: ASGIApp, releases: Releases) -> None:
+        """`app` makes the answers that are not kept yet."""
+        self._app = app
+        self._releases = releases
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = _refused(scope)
+        if refusal:
+            await refusal(scope, receive, _secured(send, None))
+            return
+        tag = self._tag()
+        if tag and Headers(scope=scope).get("if-none-match") == tag:
+            await _send_unchanged(_secured(send, tag))
+            return
+        address = scope["path"] + "?" + scope["query_string"].decode("latin-1")
+        kept = self._kept.get((str(tag), address))
+        if kept is None:
+            kept = await self._made(scope, receive)
+            self._keep((str(tag), address), kept)
+        start, body = kept
+        secured = _secured(send, tag if start["status"] == _OK else None)
+        await secured({**start, "headers": list(start["headers"])})
+        await secured({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _tag(self) -> str | None:
+        try:
+            current = identity(self._releases.output)
+        except NoAnswerError:
+            return None
+        return f'"{current.release}.{current.changed:x}.{date.today():%Y%m%d}.{_PROGRAM}"'
+
+    async def _made(self, scope: Scope, receive: Receive) -> _Kept:
+        start: Message = {}
+        pieces: list[bytes] = []
+
+        async def collect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                pieces.append(message.get("body", b""))
+
+        await self._app({**scope, "method": "GET"}, receive, collect)
+        return start, b"".join(pieces)
+
+    def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
+        """Keep what was answered well; the oldest goes first, so that memory stays bounded."""
+        if kept[0]["status"] != _OK or len(kept[1]) > _LARGEST_KEPT or key in self._kept:
+            return
+        self._kept[key] = kept
+        self._bytes += len(kept[1])
+        while self._bytes > _KEPT_BYTES:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._bytes -= len(oldest)
+
+
+def _refused(scope: Scope) -> PlainTextResponse | None:
+    if scope["method"] not in {"GET", "HEAD"}:
+        return PlainTextResponse("This application only reads: expected GET or HEAD.", 405, {"allow": "GET, HEAD"})
+    if len(scope["path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+        return PlainTextResponse(f"The address is too long: at most {LONGEST_ADDRESS:,} characters.", 414)
+    headers = Headers(scope=scope)
+    if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+        return PlainTextResponse("This application takes no content.", 413)
+    return None
+
+
+def _secured(send: Send, tag: str | None) -> Send:
+    async def secured(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(_SECURITY)
+            headers["cache-control"] = "no-cache" if tag else "no-store"
+            if tag:
+                headers["etag"] = tag
+        await send(message)
+
+    return secured
+
+
+async def _send_unchanged(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 304, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,44 @@
+"""What is shown, as a file."""
+
+import csv
+import io
+from typing import Any
+
+from starlette.responses import Response
+
+from flows.answers import Row, UnknownNameError
+
+LARGEST = 100_000
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+def as_file(found: list[Row], name: str, kind: str) -> Response:
+    """Rows as CSV or Parquet. Raises UnknownNameError for another kind."""
+    if kind == "csv":
+        content, media = _csv(found), "text/csv; charset=utf-8"
+    elif kind == "parquet":
+        content, media = _parquet(found), "application/vnd.apache.parquet"
+    else:
+        raise UnknownNameError(f"Unknown format '{kind}': expected csv or parquet.")
+    return Response(content, media_type=media, headers={"content-disposition": f'attachment; filename="{name}.{kind}"'})
+
+
+def _csv(found: list[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(found[0] if found else [])
+    writer.writerows([_harmless(value) for value in row.values()] for row in found)
+    return text.getvalue().encode()
+
+
+def _harmless(value: Any) -> Any:
+    """Texts that a spreadsheet would run as a formula get an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _parquet(found: list[Row]) -> bytes:
+    import polars as pl
+
+    content = io.BytesIO()
+    pl.DataFrame(found, infer_schema_length=None).write_parquet(content)
+    return content.getvalue()

@@ -1,0 +1,172 @@
+"""Every query of the application; parameters are bound. Each function takes a cursor and returns rows."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+import duckdb
+
+from flows.answers import NoAnswerError, Question, Row, UnknownNameError, checked, modifiers_for, rows
+from schemas.vocabulary import BEGINNING
+
+_Connection = duckdb.DuckDBPyConnection
+_LAST_DAY = date(2199, 12, 31)
+
+
+class View(NamedTuple):
+    """What the address says besides the path. Empty fields take the release's defaults."""
+
+    on: date
+    component: str | None = None
+    line_of_business: str | None = None
+    market: str = "any"
+    organization: str = "any"
+
+
+def day_of(text: str | None) -> date:
+    """A day from an address; today where there is none. Raises UnknownNameError."""
+    if not text:
+        return date.today()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise UnknownNameError(f"Unknown date '{text}': expected year-month-day such as 2025-10-01.") from error
+    if not BEGINNING <= day <= _LAST_DAY:
+        raise UnknownNameError(f"{day} lies outside {BEGINNING} to {_LAST_DAY}.")
+    return day
+
+
+def asked(connection: _Connection, code: str, view: View, *, payer: str = "medicare", modifier: str | None = None) -> Question:
+    """The question as the release spells it; the organization counts only for the payer that it belongs to."""
+    given = Question(code, payer, view.on, modifier, view.component, view.line_of_business, view.market, "any")
+    organization = view.organization
+    if organization != "any" and owner(connection, organization) == payer:
+        given = given._replace(organization=organization)
+    return checked(connection, given)
+
+
+def owner(connection: _Connection, organization: str) -> str:
+    """The payer that an organization belongs to. Raises UnknownNameError."""
+    found = rows(connection, "SELECT payer_id FROM payer_organization WHERE organization_id = $1", [organization])
+    if not found:
+        raise UnknownNameError(f"Unknown organization '{organization}': the pages of the payers list them.")
+    return str(found[0]["payer_id"])
+
+
+def code_facts(connection: _Connection, code: str, on: date) -> dict[str, list[Row]]:
+    """Validity, texts and indicators of a code on a day."""
+    first = "WHERE code = $1 AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')"
+    newest = """
+        SELECT * FROM pfs_indicator
+        WHERE code = $1 AND valid_from <= $2
+        QUALIFY valid_from = max(valid_from) OVER ()
+        ORDER BY list_position(['global', '26', 'TC', '53'], component)
+    """
+    return {
+        "spans": rows(connection, "SELECT * FROM code WHERE code = $1 ORDER BY valid_from", [code]),
+        "texts": rows(
+            connection, f"SELECT kind, description, source, licence FROM code_description {first} ORDER BY ALL", [code, on]
+        ),
+        "indicators": rows(connection, newest, [code, on]),
+    }
+
+
+def payers(connection: _Connection) -> list[Row]:
+    """All payers."""
+    return rows(connection, "SELECT * FROM payer ORDER BY payer_id")
+
+
+def matrix(connection: _Connection, question: Question, organization: str = "any") -> list[Row]:
+    """A code's answers of all payers, a row for each payer and governed modifier. `question` is as `checked` left it.
+
+    One call of the macro for each payer: called laterally for all at once it mixes the payers' answers.
+    """
+    insurer = None if organization == "any" else owner(connection, organization)
+    found = [
+        row
+        for payer in rows(connection, "SELECT payer_id FROM payer")
+        for row in modifiers_for(
+            connection,
+            question._replace(payer=payer["payer_id"], organization=organization if payer["payer_id"] == insurer else "any"),
+        )
+    ]
+    return sorted(found, key=lambda row: (row["modifier"], row["payer_id"]))
+
+
+def payer_page(connection: _Connection, payer: str) -> dict[str, list[Row]]:
+    """A payer's row, organizations, aliases and rules. Raises NoAnswerError where there is no such payer."""
+    known = rows(connection, "SELECT * FROM payer WHERE payer_id = $1", [payer.lower()])
+    if not known:
+        raise NoAnswerError(f"Payer '{payer}' is not in this release.")
+    by_payer = {
+        "organizations": "SELECT * FROM payer_organization WHERE payer_id = $1 ORDER BY organization_id",
+        "aliases": "SELECT * FROM payer_alias WHERE payer_id = $1 ORDER BY alias, scope, source_row",
+        "rules": "SELECT * FROM modifier_rule WHERE payer_id = $1 ORDER BY modifier, effective_from, rule_id",
+    }
+    return {"payer": known, **{name: rows(connection, query, [payer.lower()]) for name, query in by_payer.items()}}
+
+
+def modifiers(connection: _Connection, limit: int, offset: int = 0) -> list[Row]:
+    """Modifiers, each as it is named last, with the number of rules that name it."""
+    query = """
+        SELECT modifier, max_by(modifier_name, valid_from) AS modifier_name, max_by(category, valid_from) AS category,
+            (SELECT count(*) FROM modifier_rule AS rule WHERE rule.modifier = modifier.modifier) AS rules
+        FROM modifier GROUP BY modifier ORDER BY modifier LIMIT $1 OFFSET $2
+    """
+    return rows(connection, query, [limit, offset])
+
+
+def modifier_page(connection: _Connection, modifier: str) -> dict[str, list[Row]]:
+    """A modifier's rows, groups and rules. Raises NoAnswerError where there is no such modifier."""
+    key = [modifier.upper()]
+    known = rows(connection, "SELECT * FROM modifier WHERE modifier = $1 ORDER BY valid_from", key)
+    if not known:
+        raise NoAnswerError(f"Modifier '{modifier}' is not in this release.")
+    return {
+        "modifier": known,
+        "groups": rows(connection, "SELECT * FROM modifier_group WHERE modifier = $1 ORDER BY group_id", key),
+        "rules": rows(
+            connection, "SELECT * FROM modifier_rule WHERE modifier = $1 ORDER BY payer_id, effective_from, rule_id", key
+        ),
+    }
+
+
+def codes(connection: _Connection, on: date, limit: int, offset: int) -> list[Row]:
+    """Codes in force on a day."""
+    query = """
+        SELECT code_system, code, section, valid_from, valid_to FROM code
+        WHERE $1 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31') ORDER BY code, code_system LIMIT $2 OFFSET $3
+    """
+    return rows(connection, query, [on, limit, offset])
+
+
+def contradictions(connection: _Connection, limit: int, offset: int = 0) -> list[Row]:
+    """Disagreements of sources, those with money in them first."""
+    query = "SELECT * FROM contradiction ORDER BY has_money_effect DESC, contradiction_id LIMIT $1 OFFSET $2"
+    return rows(connection, query, [limit, offset])
+
+
+def changes(connection: _Connection, limit: int, offset: int = 0) -> list[Row]:
+    """Changed cells, the newest release first."""
+    query = "SELECT * FROM change ORDER BY to_release DESC, changed_table, record_key, column_name LIMIT $1 OFFSET $2"
+    return rows(connection, query, [limit, offset])
+
+
+def sources(connection: _Connection) -> list[Row]:
+    """Releases of the sources that were read."""
+    return rows(connection, "SELECT * FROM release ORDER BY source, valid_from")
+
+
+def compared(left: list[Row], right: list[Row]) -> list[dict[str, Any]]:
+    """Two lists of answers side by side, by modifier, with whether they differ."""
+    says = ("disposition", "effect_percent", "effect_units", "effect_formula")
+    other = {row["modifier"]: row for row in right}
+    return [
+        {
+            "modifier": row["modifier"],
+            "left": row,
+            "right": other[row["modifier"]],
+            "differs": any(row[name] != other[row["modifier"]][name] for name in says),
+        }
+        for row in left
+        if row["modifier"] in other
+    ]

@@ -1,0 +1,78 @@
+"""The current release, kept open, and opened anew when `current` is switched."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Condition
+from typing import NamedTuple
+
+import duckdb
+
+from flows.answers import NoAnswerError, opened
+from flows.database_name import DATABASE
+
+
+class Identity(NamedTuple):
+    """What tells one database from the next: also a release made again under the same name."""
+
+    release: str
+    file: int
+    changed: int
+
+
+def identity(output: Path) -> Identity:
+    """The database that is current now. Raises NoAnswerError where there is none."""
+    path = output / "current" / DATABASE
+    try:
+        found = path.stat()
+        return Identity(path.resolve().parent.name, found.st_ino, found.st_mtime_ns)
+    except OSError as error:
+        raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}") from error
+
+
+class Releases:
+    """One connection to the current release, shared by all threads; every question takes a cursor of its own."""
+
+    def __init__(self, output: Path) -> None:
+        """`output` is the folder of the releases."""
+        self._output = output
+        self._condition = Condition()
+        self._asking = 0
+        self._stack = ExitStack()
+        self._open: tuple[Identity, duckdb.DuckDBPyConnection] | None = None
+
+    @property
+    def output(self) -> Path:
+        """Folder of the releases."""
+        return self._output
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor in the current release. A switch waits for questions that run, and new ones wait for the switch."""
+        connection = self._taken()
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            with self._condition:
+                self._asking -= 1
+                self._condition.notify_all()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._condition:
+            self._stack.close()
+            self._open = None
+
+    def _taken(self) -> duckdb.DuckDBPyConnection:
+        with self._condition:
+            current = identity(self._output)
+            while self._open is not None and self._open[0] != current and self._asking:
+                self._condition.wait()
+                current = identity(self._output)
+            if self._open is None or self._open[0] != current:
+                self._stack.close()
+                self._open = None
+                self._open = (current, self._stack.enter_context(opened(self._output)))
+            self._asking += 1
+            return self._open[1]

@@ -1,0 +1,148 @@
+"""What the server answers, without a browser."""
+
+import io
+import threading
+from pathlib import Path
+
+import duckdb
+import httpx
+import polars as pl
+import pytest
+
+from flows.database_name import DATABASE
+from flows.explore.words import link, timeline
+from tests.explore.conftest import HOSTILE, switch
+
+
+def test_pages_say_what_they_are(site: str) -> None:
+    for path in ("/", "/?q=19307", "/codes/19307", "/codes/19307/compare?left=uhc&right=cigna", "/payers", "/payers/bcbs", "/modifiers",
+                 "/modifiers/QZ", "/contradictions", "/changes", "/docs"):  # fmt: skip
+        answer = httpx.get(site + path)
+        assert answer.status_code == 200, path
+        assert "Release first." in answer.text, path
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';"), path
+        assert "style=" not in answer.text, path
+        assert "onclick" not in answer.text, path
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/codes/99999", 404, "Code 99999 is not among the"),
+        ("/codes/19307?on=yesterday", 400, "Unknown date &#39;yesterday&#39;: expected year-month-day such as 2025-10-01."),
+        ("/codes/19307?organization=nobody", 400, "Unknown organization &#39;nobody&#39;"),
+        ("/codes/19307?line_of_business=%27%20OR%201=1", 400, "Unknown line of business"),
+        ("/payers/nobody", 404, "Payer &#39;nobody&#39; is not in this release."),
+        ("/download/finding/csv", 404, "There is no list"),
+        ("/api/codes/99999", 404, "Code 99999 is not among the"),
+        ("/api/codes?limit=501", 422, "less than or equal to 500"),
+        ("/codes/19307?q=" + "x" * 5_000, 414, "The address is too long: at most 4,096 characters."),
+    ],
+)
+def test_refusals_say_why(site: str, path: str, status: int, said: str) -> None:
+    answer = httpx.get(site + path)
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+def test_it_only_reads_and_only_for_this_machine(site: str) -> None:
+    assert httpx.post(site + "/api/codes", content=b"x").status_code == 405
+    assert httpx.get(site + "/api/codes", headers={"host": "elsewhere.example"}).status_code == 400
+
+
+def test_a_day_changes_the_answer(site: str) -> None:
+    before, after = (
+        httpx.get(f"{site}/api/explain?code=00406&payer=cigna&modifier=QZ&on={day}").json()["rows"][0]
+        for day in ("2023-03-11", "2023-03-12")
+    )
+    assert (before["rule_id"], float(before["effect_percent"])) == ("cigna.anesthesia.QZ.before_2023", 100)
+    assert (after["rule_id"], float(after["effect_percent"])) == ("cigna.anesthesia.QZ.2023", 85)
+
+
+def test_lists_are_paged(site: str) -> None:
+    whole = httpx.get(f"{site}/api/codes?limit=500&on=2025-10-05").json()
+    assert whole["next_offset"] is None
+    parts, offset = [], 0
+    while offset is not None:
+        page = httpx.get(f"{site}/api/codes?limit=100&offset={offset}&on=2025-10-05").json()
+        parts, offset = parts + page["rows"], page["next_offset"]
+    assert parts == whole["rows"]
+    assert len(parts) == 235
+
+
+def test_an_answer_that_is_still_true_is_not_sent_again(site: str) -> None:
+    first = httpx.get(site + "/api/payers")
+    again = httpx.get(site + "/api/payers", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_files_hold_what_the_page_shows(site: str) -> None:
+    csv = pl.read_csv(httpx.get(site + "/download/codes/19307/csv?on=2025-10-05").content, infer_schema=False)
+    parquet = pl.read_parquet(io.BytesIO(httpx.get(site + "/download/codes/19307/parquet?on=2025-10-05").content))
+    shown = httpx.get(site + "/api/codes/19307/modifiers?on=2025-10-05").json()["rows"]
+    keys = [(row["modifier"], row["payer_id"], row["disposition"]) for row in shown]
+    assert csv.select("modifier", "payer_id", "disposition").rows() == keys
+    assert parquet.select("modifier", "payer_id", "disposition").rows() == keys
+
+
+def test_the_matrix_says_what_the_macro_says_payer_by_payer(site: str, releases: Path) -> None:
+    shown = httpx.get(site + "/api/codes/19307/modifiers?on=2025-10-05&organization=ibx").json()["rows"]
+    with duckdb.connect(str(releases / "releases" / "first" / DATABASE), read_only=True) as connection:
+        for payer in ("aetna", "bcbs", "cigna", "medicare", "uhc"):
+            query = """
+                SELECT modifier, disposition, rule_id
+                FROM modifiers_for('19307', $1, on_date := DATE '2025-10-05', for_organization := $2)
+            """
+            expected = connection.execute(query, [payer, "ibx" if payer == "bcbs" else "any"]).fetchall()
+            assert [
+                (row["modifier"], row["disposition"], row["rule_id"]) for row in shown if row["payer_id"] == payer
+            ] == expected
+
+
+def test_search_forgives_a_misspelling(site: str) -> None:
+    assert httpx.get(site + "/api/search?q=19307").json()["rows"][0]["key"] == "19307"
+    assert (
+        httpx.get(site + "/api/search?q=anesthesia").json()["rows"][0]
+        in httpx.get(site + "/api/search?q=anesthisia&limit=50").json()["rows"]
+    )
+
+
+def test_a_hostile_payer_is_text_and_a_switch_under_load_drops_nothing(site: str, releases: Path) -> None:
+    failed: list[int] = []
+    served = 0
+    stop = threading.Event()
+
+    def ask(number: int) -> None:
+        nonlocal served
+        with httpx.Client(base_url=site, timeout=60) as client:
+            while not stop.is_set():
+                served += 1
+                answer = client.get(f"/codes/19307?on=20{10 + served % 80}-01-0{number + 1}")
+                failed.extend([answer.status_code] if answer.status_code != 200 else [])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for name in ("second", "first", "second"):
+            switch(releases, name)
+            stop.wait(0.7)
+        page = httpx.get(site + "/payers/aetna", timeout=60).text
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        switch(releases, "first")
+    assert "Release second." in page
+    assert HOSTILE not in page
+    assert "&lt;script&gt;document.title=&#39;taken&#39;&lt;/script&gt;" in page
+    assert failed == []
+    assert served > 12
+
+
+def test_links_quote_and_keep_what_was_chosen() -> None:
+    assert (
+        link("/codes/a b?", {"on": "2025-10-01", "market": "any"}, modifier="<&", x=None)
+        == "/codes/a%20b%3F?modifier=%3C%26&on=2025-10-01"
+    )
+    assert timeline([]) == []
