@@ -2,7 +2,7 @@
 
 import typer
 
-from flows import answer_commands, refresh_command
+from flows import answer_commands, check_command, refresh_command
 from flows.answers import NoAnswerError, UnknownNameError
 from flows.options import leave
 from flows.payers_command import payers
@@ -11,6 +11,7 @@ from flows.settings import ExitCode
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 refresh_command.add_commands(app)
 answer_commands.add_commands(app)
+check_command.add_commands(app)
 app.add_typer(payers, name="payers")
 
 
