@@ -140,8 +140,8 @@ def _refused(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _counts(connection: duckdb.DuckDBPyConnection, refused: int) -> list[tuple[str, str, int]]:
     query = """
-        SELECT severity, rule_id, count(*) FROM found GROUP BY ALL
-        ORDER BY list_position(['error', 'warning', 'unknown', 'info'], severity), count(*) DESC, rule_id
+        SELECT found.severity, found.rule_id, count(*) AS findings FROM found GROUP BY found.severity, found.rule_id
+        ORDER BY list_position(['error', 'warning', 'unknown', 'info'], found.severity), findings DESC, found.rule_id
     """
     found = [(str(severity), str(rule), int(count)) for severity, rule, count in connection.execute(query).fetchall()]
     return [("refused", "line.refused", refused), *found] if refused else found

@@ -140,7 +140,7 @@ SELECT
     END AS severity,
     'modifier_' || given.slot AS column_name,
     given.modifier AS value,
-    CASE WHEN given.is_governed OR given.reason IS NOT NULL THEN given.reason ELSE 'No rule here names the modifier.' END AS detail,
+    coalesce(given.reason, CASE WHEN given.is_governed THEN 'Nobody is asked.' ELSE 'No rule here names the modifier.' END) AS detail,
     given.effect_percent,
     given.effect_units,
     given.effect_formula,
