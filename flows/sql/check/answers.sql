@@ -1,5 +1,11 @@
 -- What the payer answers about each modifier on a line. Each different question is resolved once, then joined back to its lines.
 
+CREATE TEMP TABLE set_split AS
+SELECT stated.set_id, list(stated.modifier ORDER BY stated.slot) AS components
+FROM set_member AS stated
+WHERE stated.modifier IN ('26', 'TC', '53')
+GROUP BY stated.set_id;
+
 CREATE TEMP TABLE line_question AS
 SELECT
     line.source_row,
@@ -11,7 +17,7 @@ SELECT
     member.modifier,
     CASE
         WHEN member.modifier IN ('26', 'TC', '53') THEN rows_of_code.default_component
-        ELSE coalesce(split.component, rows_of_code.default_component)
+        ELSE coalesce(list_filter(split.components, lambda row: list_contains(rows_of_code.components, row))[1], rows_of_code.default_component)
     END AS component,
     listed.section,
     rows_of_code.is_add_on
@@ -20,12 +26,7 @@ JOIN set_member AS member ON member.set_id = line.set_id
 JOIN code_day AS listed ON listed.code = line.code AND listed.judged_on = line.judged_on AND listed.is_listed
 JOIN modifier_day AS known ON known.modifier = member.modifier AND known.judged_on = line.judged_on AND known.is_valid
 JOIN code_rows AS rows_of_code ON rows_of_code.code = line.code AND rows_of_code.period_from = line.period_from
-LEFT JOIN (
-    SELECT stated.set_id, own.code, own.period_from, min_by(stated.modifier, stated.slot) AS component
-    FROM code_rows AS own
-    JOIN set_member AS stated ON stated.modifier IN ('26', 'TC', '53') AND list_contains(own.components, stated.modifier)
-    GROUP BY stated.set_id, own.code, own.period_from
-) AS split ON split.set_id = line.set_id AND split.code = line.code AND split.period_from = line.period_from;
+LEFT JOIN set_split AS split ON split.set_id = line.set_id;
 
 CREATE TEMP TABLE code_set AS
 SELECT coded.code, coded.component, min(coded.answer_set_id) AS answer_set_id

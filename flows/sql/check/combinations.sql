@@ -1,6 +1,15 @@
 -- Modifiers of one line that exclude each other, of which one must stand, or that stand in the wrong order. The sets of modifiers
 -- are rows of modifier_group. A payer's own set is nearest, then Medicare's, which is only shown beside, then everybody's.
 
+CREATE TEMP TABLE held_group AS
+SELECT
+    member.group_id, member.group_kind, member.applies_to, member.payer_id, member.organization_id, member.line_of_business,
+    member.market, member.effective_from, member.effective_to, member.tier,
+    min(member.reason) AS reason,
+    min(concat_ws(', ', member.citation_title, member.citation_publisher, member.citation_where)) AS citation
+FROM modifier_group AS member
+GROUP BY ALL;
+
 CREATE TEMP TABLE group_fit AS
 SELECT
     asked.scope_id,
@@ -22,15 +31,7 @@ SELECT
     held.citation
 FROM (SELECT DISTINCT line.scope_id, line.period_from FROM claim_line AS line) AS asked
 JOIN scope ON scope.scope_id = asked.scope_id
-JOIN (
-    SELECT
-        member.group_id, member.group_kind, member.applies_to, member.payer_id, member.organization_id, member.line_of_business,
-        member.market, member.effective_from, member.effective_to, member.tier,
-        min(member.reason) AS reason,
-        min(concat_ws(', ', member.citation_title, member.citation_publisher, member.citation_where)) AS citation
-    FROM modifier_group AS member
-    GROUP BY ALL
-) AS held
+JOIN held_group AS held
     ON asked.period_from BETWEEN coalesce(held.effective_from, DATE '1900-01-01') AND coalesce(held.effective_to, DATE '9999-12-31')
     AND (
         held.payer_id IN ('any', 'medicare')
