@@ -82,7 +82,9 @@ def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | Non
 
 def findings(connection: duckdb.DuckDBPyConnection, done: Judged) -> Iterator[pl.DataFrame]:
     """Findings in the order of lines, in pieces; columns of `schemas.claim.ClaimFinding`."""
-    query = f"SELECT {', '.join(ClaimFinding.column_names())} FROM finding_text WHERE source_row BETWEEN $1 AND $2 ORDER BY {_ORDER}"
+    query = (
+        f"SELECT {', '.join(ClaimFinding.column_names())} FROM finding_text WHERE source_row BETWEEN $1 AND $2 ORDER BY {_ORDER}"
+    )
     for first in range(1, done.last_row + 1, _PIECE_ROWS):
         last = first + _PIECE_ROWS - 1
         found = connection.sql(query, params=[first, last]).pl()
@@ -106,7 +108,9 @@ def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple
         market=found["market"].fill_null("any"),
         meant_line=found["line_of_business"].replace("any", None),
     ).with_row_index("scope_id")
-    numbered = asked.join(meant.select("payer", "state", "line_of_business", "day", "scope_id"), on=list(names.columns), nulls_equal=True)
+    numbered = asked.join(
+        meant.select("payer", "state", "line_of_business", "day", "scope_id"), on=list(names.columns), nulls_equal=True
+    )
     scopes = meant.select(
         "scope_id",
         "payer_id",

@@ -53,14 +53,18 @@ CHECK_RULES = (
     CheckRule("modifiers.position", "Modifier {value} stands before {other}, which belongs first: {detail}", _NOBODY),
     CheckRule("anesthesia.no_performer", "{code} needs one of the modifiers {value}: {detail}", _NOBODY),
     CheckRule("anesthesia.two_performers", "Modifiers {value} name more than one performer: {detail}", _NOBODY),
-    CheckRule("ncci.pair_never", "{value} is denied beside {other} on one claim and day, and no modifier bypasses that.", _NOBODY),
+    CheckRule(
+        "ncci.pair_never", "{value} is denied beside {other} on one claim and day, and no modifier bypasses that.", _NOBODY
+    ),
     CheckRule(
         "ncci.pair_without_modifier",
         "{value} is denied beside {other} on one claim and day without an NCCI-associated modifier; on {value} any of them may "
         "stand, 59, XE, XP, XS and XU since 1 July 2019 on {other} too, where clinically justified.",
         _NOBODY,
     ),
-    CheckRule("ncci.pair_bypassed", "{value} is paid beside {other} because of modifier {detail}, which the record must justify."),
+    CheckRule(
+        "ncci.pair_bypassed", "{value} is paid beside {other} because of modifier {detail}, which the record must justify."
+    ),
     CheckRule("ncci.pair_open", "Whether modifier {detail} on {other} lets {value} be paid beside it is not published."),
     CheckRule("ncci.pair_contradictory", "The table lists edits of {value} beside {other} for that day, and they differ."),
     CheckRule("units.over_limit_of_line", "{value} units of {other} on a line, of which {limit} are paid: {detail}", _NOBODY),
@@ -73,7 +77,9 @@ CHECK_RULES = (
 class ClaimFinding(Table):
     """What `payref check` finds about the lines of a claim file."""
 
-    source_row: pl.Int64 = column("Line of the CSV file, the header being 1; row of a Parquet file, the first being 1.", at_least=1)
+    source_row: pl.Int64 = column(
+        "Line of the CSV file, the header being 1; row of a Parquet file, the first being 1.", at_least=1
+    )
     claim: str = column("Number of the claim.", nullable=True, free_text=True)
     line: str = column("Number of the line.", nullable=True, free_text=True)
     rule_id: str = column("Kind of finding.", values=tuple(rule.rule_id for rule in CHECK_RULES))

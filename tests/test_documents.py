@@ -58,7 +58,7 @@ def test_every_command_named_exists() -> None:
 
 
 def test_every_option_named_exists() -> None:
-    names = ("refresh", "lookup", "explain", "sql", "price", "fetch", "payers resolve")
+    names = ("refresh", "lookup", "explain", "sql", "price", "fetch", "check", "payers resolve")
     helps = "".join(CliRunner().invoke(cli.app, [*name.split(), "--help"]).stdout for name in names)
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert option in helps, option

@@ -49,7 +49,9 @@ def claim_lines(cells: pl.DataFrame) -> ClaimLines:
         lines_of_claim=pl.len().over("claim"),
         **{name: pl.col(name).str.to_uppercase() for name in MODIFIERS},
     )
-    faults = [pl.when(fails).then(pl.struct(column_name=pl.lit(name), reason=pl.lit(reason))) for name, fails, reason in _faults()]
+    faults = [
+        pl.when(fails).then(pl.struct(column_name=pl.lit(name), reason=pl.lit(reason))) for name, fails, reason in _faults()
+    ]
     judged = typed.with_columns(fault=pl.coalesce(faults))
     is_sound = pl.col("fault").is_null()
     return ClaimLines(_lines(judged.filter(is_sound)), _refused(judged.filter(~is_sound)))
