@@ -9,6 +9,7 @@ _FIRST_DAY, _DAYS = date(2024, 4, 1), 980
 _WRONG_CODES = ("00000", "9921", "ZZ999", "J9999")
 _WRONG_MODIFIERS = ("ZZ", "9", "Q0X", "00")
 _LINES_PER_CLAIM = 4
+_MOST = 9
 
 
 def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -> pl.DataFrame:
@@ -48,17 +49,18 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
             **{f"draw_{slot}": draws.of(modifiers) for slot in (1, 2, 3, 4)},
         }
     )
-    code = (
-        pl.when(pl.col("pick") < 15).then("first_code").when(pl.col("pick") < 30).then("second_code")
-        .when(pl.col("pick") < 31).then("wrong_code").when(pl.col("pick") < 60).then("any_code").otherwise("common_code")
-    )  # fmt: skip
+    kinds = {**dict.fromkeys(range(15), "first"), **dict.fromkeys(range(15, 30), "second"), 30: "wrong"}
+    kind = pl.col("pick").replace_strict(
+        {**dict.fromkeys(range(31, 60), "any"), **kinds}, default="common", return_dtype=pl.String
+    )
+    code = pl.coalesce([pl.when(kind == each).then(f"{each}_code") for each in ("first", "second", "wrong", "any", "common")])
     return every.select(
         "claim",
         "line",
         "payer",
         code=code,
         **{f"modifier_{slot}": pl.when(pl.col("modifier_count") >= 4 + 2 * slot).then(f"draw_{slot}") for slot in (1, 2, 3)},
-        modifier_4=pl.when((pl.col("modifier_count") == 9) & (pl.col("pick") % 2 == 0)).then("draw_4"),
+        modifier_4=pl.when((pl.col("modifier_count") == _MOST) & (pl.col("pick") % 2 == 0)).then("draw_4"),
         units="units",
         service_date=(pl.lit(day) + pl.duration(days="days")).dt.strftime("%Y-%m-%d"),
         state="state",
@@ -81,4 +83,5 @@ class _Draws:
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, query: str) -> pl.Series:
-    return connection.sql(query).pl().to_series()
+    found: pl.DataFrame = connection.sql(query).pl()
+    return found.to_series()

@@ -22,6 +22,7 @@ FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.s
 """Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
 FORMATS = (".csv", ".parquet")
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
+_SCOPE = ["payer_id", "status", "reason", "organization_id", "line_of_business", "market"]
 _PIECE_ROWS = 200_000
 _MEMORY_LIMIT = "1500MB"
 
@@ -89,7 +90,7 @@ def findings(connection: duckdb.DuckDBPyConnection, done: Judged) -> Iterator[pl
         last = first + _PIECE_ROWS - 1
         found = connection.sql(query, params=[first, last]).pl()
         refused = _refused(done.refused.filter(pl.col("source_row").is_between(first, last)))
-        typed = found.cast(dict(ClaimFinding.polars_schema()))  # type: ignore[arg-type]
+        typed = found.cast(dict(ClaimFinding.polars_schema()))
         yield pl.concat([typed, refused]).sort("source_row", maintain_order=True)
 
 
@@ -107,19 +108,16 @@ def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple
         organization_id=found["organization_id"].fill_null("any"),
         market=found["market"].fill_null("any"),
         meant_line=found["line_of_business"].replace("any", None),
-    ).with_row_index("scope_id")
-    numbered = asked.join(
-        meant.select("payer", "state", "line_of_business", "day", "scope_id"), on=list(names.columns), nulls_equal=True
+        asked_line=pl.col("line_of_business"),
+    ).with_columns(
+        reason=pl.when(pl.col("status") != "resolved").then("reason"),  # of a resolved name nothing is told but whom it means
+        line_of_business=pl.coalesce("line_of_business", "meant_line"),
     )
-    scopes = meant.select(
-        "scope_id",
-        "payer_id",
-        "status",
-        "reason",
-        "organization_id",
-        pl.coalesce("line_of_business", "meant_line").alias("line_of_business"),
-        "market",
+    scopes = meant.select(_SCOPE).unique(maintain_order=True).with_row_index("scope_id")
+    placed = meant.join(scopes, on=_SCOPE, how="left", nulls_equal=True).select(
+        "payer", "state", "day", "scope_id", line_of_business="asked_line"
     )
+    numbered = asked.join(placed, on=list(names.columns), nulls_equal=True)
     return numbered.drop("day", "state", "line_of_business"), scopes
 
 

@@ -1,4 +1,4 @@
-"""Claim files, CSV or Parquet, as cells of text with the row they stand on. What cannot be split into cells is kept as refused."""
+"""Claim files, CSV or Parquet, as cells of text with the row they stand on. What is no row is kept as refused."""
 
 import csv
 from pathlib import Path
@@ -103,7 +103,7 @@ def _unreadable(lines: pl.DataFrame, width: int) -> pl.DataFrame:
         value=pl.col("text").str.slice(0, 200),
         reason=reason,
     )
-    return rows.cast(REFUSAL)
+    return rows.cast(dict(REFUSAL))  # type: ignore[arg-type]
 
 
 def _none() -> pl.DataFrame:

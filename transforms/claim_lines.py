@@ -10,7 +10,7 @@ from schemas.vocabulary import BEGINNING, LINES_OF_BUSINESS, MARKETS
 _DATES = ("%Y-%m-%d", "%Y%m%d")
 _DATE_FORM = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})$"
 _UNITS_FORM = r"^[0-9]{1,9}(\.[0-9]{1,3})?$"
-REFUSAL = {
+REFUSAL: dict[str, pl.DataType | type[pl.DataType]] = {
     "source_row": pl.Int64,
     "claim": pl.String,
     "line": pl.String,
@@ -114,7 +114,7 @@ def _refused(faulty: pl.DataFrame) -> pl.DataFrame:
     values = [pl.when(column_name == name).then(pl.col(name)) for name in (*REQUIRED, *OPTIONAL)]
     return faulty.select(
         "source_row", "claim", "line", column_name, pl.coalesce(values).alias("value"), pl.col("fault").struct.field("reason")
-    ).cast(REFUSAL)
+    ).cast(dict(REFUSAL))  # type: ignore[arg-type]
 
 
 def _trimmed(name: str) -> pl.Expr:
