@@ -1,4 +1,4 @@
-"""How long `payref check` takes for a million lines made up from a release, and how much memory: python -m bench.check --output FOLDER."""
+"""How long `payref check` takes for a million generated lines, and how much memory: python -m bench.check --output FOLDER."""
 
 import argparse
 import sys

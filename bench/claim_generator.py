@@ -1,4 +1,4 @@
-"""Claim files made up from what a release holds: real codes, pairs and spellings beside wrong ones, the same for the same seed."""
+"""Claim files made up from what a release holds: real codes, pairs and spellings beside wrong ones, equal for equal seeds."""
 
 from datetime import date
 
