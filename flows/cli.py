@@ -2,7 +2,7 @@
 
 import typer
 
-from flows import answer_commands, mcp_command, operations_commands, refresh_command, release_commands
+from flows import answer_commands, check_command, mcp_command, operations_commands, refresh_command, release_commands
 from flows.answers import NoAnswerError, UnknownNameError
 from flows.explore_command import explore_command
 from flows.options import leave
@@ -15,6 +15,7 @@ answer_commands.add_commands(app)
 release_commands.add_commands(app)
 operations_commands.add_commands(app)
 mcp_command.add_commands(app)
+check_command.add_commands(app)
 app.add_typer(payers, name="payers")
 app.command("explore")(explore_command)
 

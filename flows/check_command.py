@@ -1,0 +1,68 @@
+"""The command `payref check`: a claim file against the release."""
+
+import shlex
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.answers import UnknownNameError
+from flows.options import Output, leave, screen
+from flows.screen import command_name
+from flows.settings import ExitCode
+
+if TYPE_CHECKING:
+    from flows.claim_check import Checked
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Make the command known."""
+    app.command("check")(check_command)
+
+
+def check_command(
+    claims: Annotated[Path, typer.Argument(help="Claim file, .csv or .parquet, one row per line of a claim.")],
+    out: Annotated[Path, typer.Option(help="File of findings to write, .csv or .parquet.")],
+    on_service_date: Annotated[
+        bool, typer.Option("--on-service-date", help="Judge each line by the rules of its service date; so it is without --on.")
+    ] = False,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Judge every line by the rules of this day instead.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 4 where there are errors or refused lines.")] = False,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
+    output: Output = Path("output"),
+) -> None:
+    """What speaks against each line of a claim file, with the rule, the effect on payment and who says so. No advice."""
+    from flows.claim_check import check
+
+    if on_service_date and on is not None:
+        raise UnknownNameError("Give either --on-service-date or --on with a day.")
+    began = time.monotonic()
+    try:
+        done = check(claims, out, output=output, on=on.date() if on else None, threads=threads)
+    except OSError as error:
+        leave(f"{out} cannot be written: {error.strerror}.", ExitCode.STOPPED)
+    _show(done, out, seconds=time.monotonic() - began)
+    if strict and any(severity in ("refused", "error") for severity, _, _ in done.counts):
+        raise SystemExit(int(ExitCode.REFUSED_ROWS))
+
+
+def _show(done: "Checked", out: Path, *, seconds: float) -> None:
+    """Counts of findings, that no line is missing, and what to do next."""
+    columns = ("severity", "rule_id", "findings")
+    if done.counts:
+        screen.table("Findings", [dict(zip(columns, row, strict=True)) for row in done.counts], columns)
+    screen.say_answer(
+        f"{done.judged + done.refused:,} lines = {done.judged:,} judged + {done.refused:,} refused; "
+        f"{sum(count for _, _, count in done.counts):,} findings in {out} ({seconds:.1f} s)."
+    )
+    if done.ignored:
+        screen.say_answer(f"Columns not used: {', '.join(done.ignored)}.")
+    screen.say_answer("This is no medical or legal advice, and no guarantee of payment. Try next:")
+    reader = "read_parquet" if out.suffix.lower() == ".parquet" else "read_csv"
+    query = f"SELECT source_row, sentence, citation FROM {reader}('{out}') WHERE severity = 'error'"
+    screen.say_answer(f"  duckdb -c {shlex.quote(query)}")
+    screen.say_answer(f"  {command_name()} explain CODE --payer PAYER --modifier MODIFIER --on DAY")

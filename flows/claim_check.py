@@ -1,0 +1,179 @@
+"""Judges a claim file by a release: questions in SQL over all lines at once, findings written in pieces of bounded size."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+
+from flows.answers import UnknownNameError, opened
+from flows.claim_files import read_claims
+from flows.names import meanings, name_tables
+from flows.tables import csv_cells, metadata
+from schemas.claim import CHECK_RULES, ClaimFinding
+from schemas.vocabulary import BEGINNING
+from transforms.claim_lines import claim_lines
+
+_SQL = Path(__file__).parent / "sql" / "check"
+FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.sql", "findings.sql")
+"""Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
+FORMATS = (".csv", ".parquet")
+_ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
+_SCOPE = ["payer_id", "status", "reason", "organization_id", "line_of_business", "market"]
+_PIECE_ROWS = 200_000
+_MEMORY_LIMIT = "1500MB"
+
+
+class Checked(NamedTuple):
+    """What a check did. `judged` + `refused` is every line of the file."""
+
+    judged: int
+    refused: int
+    counts: list[tuple[str, str, int]]
+    """severity, rule_id and how many findings, the gravest first."""
+    ignored: list[str]
+    """Columns of the claim file that mean nothing here."""
+
+
+class Judged(NamedTuple):
+    """A claim file judged, whose findings wait in the connection's temporary tables."""
+
+    judged: int
+    refused: pl.DataFrame
+    ignored: list[str]
+    last_row: int
+
+
+def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: int) -> Checked:
+    """Judge a claim file and write its findings. Raises UnknownNameError, NoAnswerError and OSError.
+
+    `on` is the day whose rules judge every line; each line's own service date where there is none.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise UnknownNameError(f"{out} has no known format: expected a name that ends in {' or '.join(FORMATS)}.")
+    with opened(output) as connection:
+        connection.execute(f"SET threads = {int(threads)}")
+        connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
+        done = judge(connection, claims, on=on)
+        _write(connection, done, out)
+        return Checked(done.judged, done.refused.height, _counts(connection, done.refused.height), done.ignored)
+
+
+def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | None) -> Judged:
+    """Read a claim file and find what there is to find; `findings` reads it."""
+    cells, unreadable, ignored = read_claims(claims)
+    split = claim_lines(cells)
+    refused = pl.concat([unreadable, split.refused]).sort("source_row")
+    del cells  # a million lines as text are held once, not twice
+    height, last_row = split.lines.height, max([0, *_last(split.lines), *_last(refused)])
+    lines, scopes = _scoped(connection, split.lines.with_columns(judged_on=pl.lit(on) if on else pl.col("service_date")))
+    del split
+    for name, rows in {"given_line": lines, "given_scope": scopes, "check_rule": _rules()}.items():
+        connection.register("frame", rows.to_arrow())
+        connection.execute(f"CREATE TEMP TABLE {name} AS FROM frame")
+        connection.unregister("frame")
+    del lines
+    for family in FAMILIES:
+        connection.execute((_SQL / family).read_text(encoding="utf-8"))
+    return Judged(height, refused, ignored, last_row)
+
+
+def findings(connection: duckdb.DuckDBPyConnection, done: Judged) -> Iterator[pl.DataFrame]:
+    """Findings in the order of lines, in pieces; columns of `schemas.claim.ClaimFinding`."""
+    query = (
+        f"SELECT {', '.join(ClaimFinding.column_names())} FROM finding_text WHERE source_row BETWEEN $1 AND $2 ORDER BY {_ORDER}"
+    )
+    for first in range(1, done.last_row + 1, _PIECE_ROWS):
+        last = first + _PIECE_ROWS - 1
+        found = connection.sql(query, params=[first, last]).pl()
+        refused = _refused(done.refused.filter(pl.col("source_row").is_between(first, last)))
+        typed = found.cast(dict(ClaimFinding.polars_schema()))
+        yield pl.concat([typed, refused]).sort("source_row", maintain_order=True)
+
+
+def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines with `scope_id`, and the scopes. A name is resolved once per state and span in which its aliases stay the same."""
+    aliases = name_tables(connection).aliases
+    starts = pl.concat([aliases["valid_from"], aliases["valid_to"].dt.offset_by("1d")]).drop_nulls().unique()
+    days = pl.concat([pl.Series([BEGINNING]), starts.filter(starts > BEGINNING)]).sort().rename("day")
+    spans = lines.select("judged_on").unique().sort("judged_on").join_asof(days.to_frame(), left_on="judged_on", right_on="day")
+    asked = lines.join(spans, on="judged_on", how="left", maintain_order="left")
+    names = asked.select("payer", "state", "line_of_business", "day").unique(maintain_order=True)
+    found = meanings(connection, names.select("state", "day", name="payer"))
+    meant = names.with_columns(
+        found["payer_id", "status", "reason"],
+        organization_id=found["organization_id"].fill_null("any"),
+        market=found["market"].fill_null("any"),
+        meant_line=found["line_of_business"].replace("any", None),
+        asked_line=pl.col("line_of_business"),
+    ).with_columns(
+        reason=pl.when(pl.col("status") != "resolved").then("reason"),  # of a resolved name nothing is told but whom it means
+        line_of_business=pl.coalesce("line_of_business", "meant_line"),
+    )
+    scopes = meant.select(_SCOPE).unique(maintain_order=True).with_row_index("scope_id")
+    placed = meant.join(scopes, on=_SCOPE, how="left", nulls_equal=True).select(
+        "payer", "state", "day", "scope_id", line_of_business="asked_line"
+    )
+    numbered = asked.join(placed, on=list(names.columns), nulls_equal=True)
+    return numbered.drop("day", "state", "line_of_business"), scopes
+
+
+def _rules() -> pl.DataFrame:
+    return pl.DataFrame(CHECK_RULES, schema=["rule_id", "sentence", "if_unknown"], orient="row")
+
+
+def _last(rows: pl.DataFrame) -> list[int]:
+    return [] if rows.is_empty() else [int(rows["source_row"].max())]  # type: ignore[arg-type]
+
+
+def _refused(rows: pl.DataFrame) -> pl.DataFrame:
+    """Lines that were not judged, as findings."""
+    given = rows.with_columns(
+        rule_id=pl.lit("line.refused"), severity=pl.lit("refused"), sentence="reason", is_stale=pl.lit(value=False)
+    )
+    schema = ClaimFinding.polars_schema()
+    return given.select(
+        pl.col(name) if name in given.columns else pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items()
+    )
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, refused: int) -> list[tuple[str, str, int]]:
+    query = """
+        SELECT found.severity, found.rule_id, count(*) AS findings FROM found GROUP BY found.severity, found.rule_id
+        ORDER BY list_position(['error', 'warning', 'unknown', 'info'], found.severity), findings DESC, found.rule_id
+    """
+    found = [(str(severity), str(rule), int(count)) for severity, rule, count in connection.execute(query).fetchall()]
+    return [("refused", "line.refused", refused), *found] if refused else found
+
+
+def _write(connection: duckdb.DuckDBPyConnection, done: Judged, out: Path) -> None:
+    """The findings as one file, which stands under its name only when it is whole."""
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    try:
+        if out.suffix.lower() == ".parquet":
+            _write_parquet(findings(connection, done), unfinished)
+        else:
+            _write_csv(findings(connection, done), unfinished)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_parquet(pieces: Iterator[pl.DataFrame], path: Path) -> None:
+    compat = pl.CompatLevel.oldest()
+    schema = pl.DataFrame(schema=ClaimFinding.polars_schema()).to_arrow(compat_level=compat).schema
+    described = schema.with_metadata(metadata(ClaimFinding))
+    with pq.ParquetWriter(path, described, compression="zstd") as writer:
+        for piece in pieces:
+            writer.write_table(piece.to_arrow(compat_level=compat).cast(described))
+
+
+def _write_csv(pieces: Iterator[pl.DataFrame], path: Path) -> None:
+    """Cells that a spreadsheet would run as a formula get an apostrophe in front."""
+    with path.open("wb") as sink:
+        sink.write((",".join(ClaimFinding.column_names()) + "\n").encode())
+        for piece in pieces:
+            piece.select(csv_cells(ClaimFinding)).write_csv(sink, include_header=False)

@@ -1,0 +1,133 @@
+"""Claim files, CSV or Parquet, as cells of text with the row they stand on. What is no row is kept as refused."""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from flows.answers import UnknownNameError
+from schemas.claim import OPTIONAL, REQUIRED
+from transforms.claim_lines import REFUSAL
+
+_PIECE_LINES = 100_000
+
+
+class ClaimFile(NamedTuple):
+    """What a file holds: `cells` and `unreadable` together are every line of it."""
+
+    cells: pl.DataFrame
+    """source_row and the columns of `schemas.claim` that the file has, as text."""
+    unreadable: pl.DataFrame
+    """Lines that are no row of the table; columns `transforms.claim_lines.REFUSAL`."""
+    ignored: list[str]
+    """Columns of the file that mean nothing here."""
+
+
+def read_claims(path: Path) -> ClaimFile:
+    """A claim file. Raises UnknownNameError where it cannot be opened or lacks a column."""
+    if not path.is_file():
+        raise UnknownNameError(f"{path} is not there: expected a claim file, .csv or .parquet.")
+    try:
+        return _from_parquet(path) if path.suffix.lower() == ".parquet" else _from_csv(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UnknownNameError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _from_parquet(path: Path) -> ClaimFile:
+    names = pl.read_parquet_schema(path)
+    kept = _columns(path, list(names))
+    cells = pl.read_parquet(path, columns=list(kept)).rename(kept)
+    nested = [name for name in cells.columns if cells[name].dtype.is_nested()]
+    if nested:
+        raise UnknownNameError(f"{path}: column '{nested[0]}' holds {cells[nested[0]].dtype}, expected text, a number or a date.")
+    texts = cells.select(pl.all().cast(pl.String)).with_row_index("source_row", offset=1)
+    return ClaimFile(texts.with_columns(pl.col("source_row").cast(pl.Int64)), _none(), _ignored(list(names), kept))
+
+
+def _from_csv(path: Path) -> ClaimFile:
+    """Lines are split as they stand, so that each keeps its number and a broken one spoils no other."""
+    lines = _lines(path)
+    if lines.is_empty():
+        raise UnknownNameError(f"{path} is empty: expected a header with {', '.join(REQUIRED)}.")
+    header = _split(lines["text"][0])
+    if header is None:
+        raise UnknownNameError(f"{path}: the quotation marks of the header are not closed.")
+    kept = _columns(path, header)
+    body = lines.slice(1).filter(pl.col("text").str.strip_chars() != "")
+    is_quoted = pl.col("text").str.contains('"', literal=True)
+    plain = body.filter(~is_quoted).select("source_row", "text", cells=pl.col("text").str.split(","))
+    split = pl.concat([plain, *map(_quoted, body.filter(is_quoted).iter_slices(_PIECE_LINES))])
+    fits = (pl.col("cells").list.len() == len(header)).fill_null(value=False)
+    places = {kept[name]: place for place, name in enumerate(header) if name in kept}
+    cells = split.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items()))
+    return ClaimFile(cells, _unreadable(split.filter(~fits), len(header)), _ignored(header, kept))
+
+
+def _lines(path: Path) -> pl.DataFrame:
+    """source_row, text: the lines of a file in UTF-8, or else in cp1252."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    lines = pl.Series("text", [text], dtype=pl.String).str.split("\n").explode().str.strip_chars_end("\r")
+    return pl.DataFrame([lines]).with_row_index("source_row", offset=1).cast({"source_row": pl.Int64})
+
+
+def _quoted(lines: pl.DataFrame) -> pl.DataFrame:
+    cells = pl.Series("cells", [_split(text) for text in lines["text"]], dtype=pl.List(pl.String))
+    return lines.select("source_row", "text", cells)
+
+
+def _split(text: str) -> list[str] | None:
+    """Cells of one line; None where its quotation marks are not closed."""
+    if text.count('"') % 2:
+        return None
+    return next(csv.reader([text]), [])
+
+
+def _unreadable(lines: pl.DataFrame, width: int) -> pl.DataFrame:
+    count = pl.col("cells").list.len()
+    reason = (
+        pl.when(pl.col("cells").is_null())
+        .then(pl.lit("A quotation mark is not closed on this line; a cell may hold no line break."))
+        .otherwise(pl.format("Expected {} cells as in the header, found {}.", pl.lit(width), count))
+    )
+    nothing = pl.lit(None, dtype=pl.String)
+    rows = lines.select(
+        "source_row",
+        claim=nothing,
+        line=nothing,
+        column_name=pl.lit("*"),
+        value=pl.col("text").str.slice(0, 200),
+        reason=reason,
+    )
+    return rows.cast(dict(REFUSAL))  # type: ignore[arg-type]
+
+
+def _none() -> pl.DataFrame:
+    return pl.DataFrame(schema=REFUSAL)
+
+
+def _columns(path: Path, header: list[str]) -> dict[str, str]:
+    """Columns of the file that are known, by their name in the file. Raises UnknownNameError."""
+    kept = {name: _plain(name) for name in header if _plain(name) in (*REQUIRED, *OPTIONAL)}
+    twice = sorted({name for name in kept.values() if [_plain(each) for each in header].count(name) > 1})
+    missing = [name for name in REQUIRED if name not in kept.values()]
+    if twice:
+        raise UnknownNameError(f"{path} has the column {twice[0]} twice.")
+    if missing:
+        raise UnknownNameError(
+            f"{path} has no column {', '.join(missing)}. Expected {', '.join(REQUIRED)} and, where known, {', '.join(OPTIONAL)}; "
+            f"found {', '.join(header)[:300]}."
+        )
+    return kept
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
+
+
+def _ignored(header: list[str], kept: dict[str, str]) -> list[str]:
+    return [name for name in header if name not in kept]

@@ -1,0 +1,204 @@
+-- CMS's National Correct Coding Initiative: pairs of codes of one claim and day, units per line or day, add-on codes. The tables are
+-- those of practitioners. They are Medicare's, so for any other payer a finding is `unknown` with Medicare's answer beside it.
+
+CREATE TEMP TABLE day_code AS
+SELECT
+    line.claim_id,
+    line.service_date,
+    line.code,
+    any_value(line.judged_on) AS judged_on,
+    min(line.source_row) AS first_row
+FROM claim_line AS line
+GROUP BY line.claim_id, line.service_date, line.code;
+
+CREATE TEMP TABLE pair AS
+SELECT
+    one.claim_id,
+    one.service_date,
+    one.judged_on,
+    edit.column_one_code,
+    edit.column_two_code,
+    one.first_row AS related_row,
+    min(edit.modifier_indicator) AS modifier_indicator,
+    count(DISTINCT edit.modifier_indicator) > 1 AS is_contradictory,
+    min(edit.source_file || ', line ' || edit.source_row) AS citation
+FROM day_code AS one
+JOIN day_code AS two ON two.claim_id = one.claim_id AND two.service_date = one.service_date AND two.code <> one.code
+JOIN ncci_ptp AS edit
+    ON edit.setting = 'practitioner'
+    AND edit.column_one_code = one.code
+    AND edit.column_two_code = two.code
+    AND edit.is_ever_in_force
+    AND one.judged_on BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31')
+GROUP BY ALL;
+
+-- Modifiers that may bypass a pair. One that Medicare does not take on the code cannot stand there. On column two any may stand; on
+-- column one those for which a rule says since when, and for the others nobody published it.
+CREATE TEMP TABLE bypass AS
+SELECT
+    line.source_row,
+    line.claim_id,
+    line.service_date,
+    line.code,
+    min(member.modifier) AS on_column_two,
+    min(member.modifier) FILTER (WHERE line.judged_on >= placement.effective_from) AS on_column_one,
+    min(member.modifier) FILTER (WHERE placement.effective_from IS NULL) AS on_column_one_open
+FROM claim_line AS line
+JOIN set_member AS member ON member.set_id = line.set_id
+JOIN modifier_day AS known
+    ON known.modifier = member.modifier AND known.judged_on = line.judged_on AND known.is_ncci_associated
+LEFT JOIN answered AS given
+    ON given.source_row = line.source_row AND given.slot = member.slot AND given.medicare_disposition = 'not_allowed'
+LEFT JOIN modifier_rule AS placement
+    ON placement.payer_id = 'medicare' AND placement.rule_id = 'medicare.ncci.' || member.modifier
+WHERE given.source_row IS NULL
+GROUP BY line.source_row, line.claim_id, line.service_date, line.code;
+
+CREATE TEMP TABLE pair_line AS
+WITH bypass_of_code AS (
+    SELECT
+        held.claim_id, held.service_date, held.code, min(held.on_column_one) AS on_column_one, min(held.on_column_one_open) AS open
+    FROM bypass AS held
+    GROUP BY held.claim_id, held.service_date, held.code
+)
+SELECT
+    line.source_row,
+    line.scope_id,
+    pair.*,
+    coalesce(two.on_column_two, one.on_column_one) AS bypassed_by,
+    one.open AS may_be_bypassed_by
+FROM pair
+JOIN claim_line AS line
+    ON line.claim_id = pair.claim_id AND line.service_date = pair.service_date AND line.code = pair.column_two_code
+LEFT JOIN bypass AS two ON two.source_row = line.source_row
+LEFT JOIN bypass_of_code AS one
+    ON one.claim_id = pair.claim_id AND one.service_date = pair.service_date AND one.code = pair.column_one_code;
+
+CREATE TEMP TABLE ncci_finding AS
+SELECT
+    pair.source_row,
+    CASE
+        WHEN pair.is_contradictory THEN 'ncci.pair_contradictory'
+        WHEN pair.modifier_indicator = '0' THEN 'ncci.pair_never'
+        WHEN pair.bypassed_by IS NOT NULL THEN 'ncci.pair_bypassed'
+        WHEN pair.may_be_bypassed_by IS NOT NULL THEN 'ncci.pair_open'
+        ELSE 'ncci.pair_without_modifier'
+    END AS rule_id,
+    CASE
+        WHEN rule_id = 'ncci.pair_bypassed' THEN 'info'
+        WHEN NOT scope.is_medicare OR rule_id IN ('ncci.pair_contradictory', 'ncci.pair_open') THEN 'unknown'
+        ELSE 'error'
+    END AS severity,
+    'code' AS column_name,
+    pair.column_two_code AS value,
+    pair.column_one_code AS other,
+    coalesce(pair.bypassed_by, pair.may_be_bypassed_by) AS detail,
+    CASE WHEN scope.is_medicare AND rule_id IN ('ncci.pair_never', 'ncci.pair_without_modifier') THEN 0 END AS effect_percent,
+    CAST(NULL AS DECIMAL(18, 3)) AS effect_units,
+    CASE rule_id
+        WHEN 'ncci.pair_bypassed' THEN 'allowed_with_documentation'
+        WHEN 'ncci.pair_open' THEN 'not_published'
+        WHEN 'ncci.pair_contradictory' THEN 'not_published'
+        ELSE 'not_allowed'
+    END AS medicare_disposition,
+    pair.citation,
+    pair.related_row,
+    day.is_pair_stale AS is_stale
+FROM pair_line AS pair
+JOIN scope ON scope.scope_id = pair.scope_id
+JOIN judged_day AS day ON day.judged_on = pair.judged_on
+WHERE scope.is_medicare OR pair.modifier_indicator = '0' OR pair.bypassed_by IS NULL;
+
+-- Units over the limit: on a line of its own, or over the day, said on the last line of the day with the sum.
+CREATE TEMP TABLE unit_limit AS
+SELECT used.code, used.judged_on, held.mue_value, held.adjudication, held.source_file || ', line ' || held.source_row AS citation
+FROM (SELECT DISTINCT line.code, line.judged_on FROM claim_line AS line) AS used
+JOIN ncci_mue AS held
+    ON held.setting = 'practitioner'
+    AND held.code = used.code
+    AND used.judged_on BETWEEN held.valid_from AND coalesce(held.valid_to, DATE '9999-12-31');
+
+INSERT INTO ncci_finding
+SELECT
+    over.source_row,
+    CASE over.adjudication WHEN 'line' THEN 'units.over_limit_of_line' ELSE 'units.over_limit_of_day' END,
+    CASE WHEN NOT scope.is_medicare THEN 'unknown' WHEN over.adjudication = 'day_appealable' THEN 'warning' ELSE 'error' END,
+    'units',
+    over.units,
+    over.code,
+    CASE over.adjudication
+        WHEN 'day_absolute' THEN 'no appeal lifts it.'
+        WHEN 'day_appealable' THEN 'more may be paid on appeal.'
+        ELSE 'lines may be split with a modifier where that is justified.'
+    END,
+    NULL,
+    over.mue_value,
+    'not_paid',
+    over.citation,
+    nullif(over.first_row, over.source_row),
+    day.is_limit_stale
+FROM (
+    SELECT
+        line.source_row, line.scope_id, line.judged_on, line.code, CAST(line.units AS VARCHAR) AS units, line.source_row AS first_row,
+        held.mue_value, held.adjudication, held.citation
+    FROM claim_line AS line
+    JOIN unit_limit AS held ON held.code = line.code AND held.judged_on = line.judged_on AND held.adjudication = 'line'
+    WHERE line.units > held.mue_value
+    UNION ALL
+    SELECT
+        max(line.source_row), max_by(line.scope_id, line.source_row), line.judged_on, line.code, CAST(sum(line.units) AS VARCHAR),
+        min(line.source_row), held.mue_value, held.adjudication, held.citation
+    FROM claim_line AS line
+    JOIN unit_limit AS held ON held.code = line.code AND held.judged_on = line.judged_on AND held.adjudication <> 'line'
+    GROUP BY line.claim_id, line.service_date, line.judged_on, line.code, held.mue_value, held.adjudication, held.citation
+    HAVING sum(line.units) > held.mue_value
+) AS over
+JOIN scope ON scope.scope_id = over.scope_id
+JOIN judged_day AS day ON day.judged_on = over.judged_on;
+
+-- An add-on code without any of its primary codes on the claim and day. Where contractors choose primary codes nobody can tell.
+CREATE TEMP TABLE addon_edit AS
+SELECT
+    used.code,
+    used.judged_on,
+    edit.primary_code,
+    bool_or(edit.edit_type <> '1') OVER (PARTITION BY used.code, used.judged_on) AS is_open,
+    min(edit.source_file || ', line ' || edit.source_row) OVER (PARTITION BY used.code, used.judged_on) AS citation
+FROM (SELECT DISTINCT line.code, line.judged_on FROM claim_line AS line) AS used
+JOIN ncci_addon AS edit
+    ON edit.addon_code = used.code
+    AND edit.is_ever_in_force
+    AND used.judged_on BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31');
+
+INSERT INTO ncci_finding
+SELECT
+    line.source_row,
+    CASE WHEN edit.is_open THEN 'addon.primary_open' ELSE 'addon.without_primary' END,
+    CASE WHEN edit.is_open OR NOT scope.is_medicare THEN 'unknown' ELSE 'error' END,
+    'code',
+    line.code,
+    NULL,
+    NULL,
+    CASE WHEN NOT edit.is_open AND scope.is_medicare THEN 0 END,
+    NULL,
+    CASE WHEN edit.is_open THEN 'not_published' ELSE 'not_paid' END,
+    edit.citation,
+    NULL,
+    day.is_addon_stale
+FROM claim_line AS line
+JOIN (
+    SELECT held.code, held.judged_on, any_value(held.is_open) AS is_open, any_value(held.citation) AS citation
+    FROM addon_edit AS held
+    GROUP BY held.code, held.judged_on
+) AS edit ON edit.code = line.code AND edit.judged_on = line.judged_on
+JOIN scope ON scope.scope_id = line.scope_id
+JOIN judged_day AS day ON day.judged_on = line.judged_on
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM addon_edit AS held
+    JOIN day_code AS beside ON beside.code = held.primary_code
+    WHERE held.code = line.code
+        AND held.judged_on = line.judged_on
+        AND beside.claim_id = line.claim_id
+        AND beside.service_date = line.service_date
+);

@@ -1,0 +1,107 @@
+"""Lines of claims and what is found about them. No release holds them: `payref check` reads the ones and writes the others."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from schemas.base import Table, TableFacts, column
+from schemas.vocabulary import DISPOSITIONS, PAYERS
+
+MODIFIERS = ("modifier_1", "modifier_2", "modifier_3", "modifier_4")
+REQUIRED = ("claim", "line", "payer", "code", "units", "service_date")
+"""Columns that a claim file must have."""
+OPTIONAL = (*MODIFIERS, "state", "line_of_business", "place_of_service", "diagnosis")
+CLAIM_SEVERITIES = ("refused", "error", "warning", "unknown", "info")
+"""From the gravest. `error` only where the payer, or CMS for Medicare, published it; `unknown` where nobody did."""
+MOST_LINES = 999
+"""Lines of a claim in the widest form of X12's 837; more are several claims under one number."""
+
+
+class CheckRule(NamedTuple):
+    """A kind of finding, and its sentence with names of parts in braces."""
+
+    rule_id: str
+    sentence: str
+    if_unknown: str = ""
+    """Added where the severity is `unknown`."""
+
+
+_NOBODY = " {payer} published no rule about it; Medicare's answer stands beside."
+CHECK_RULES = (
+    CheckRule("line.refused", "{detail}"),
+    CheckRule("line.repeated", "Line {value} of claim {other} comes again."),
+    CheckRule("payer.unknown", "'{value}' means none of the payers for certain, so no payer's rule was asked: {detail}"),
+    CheckRule("payer.licensee_open", "Only what holds for every licensee was asked: {detail}"),
+    CheckRule("code.malformed", "'{value}' is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F."),
+    CheckRule("code.unknown", "No source of this release lists the code {value}."),
+    CheckRule("code.not_in_force", "No source lists the code {value} on {day}; {detail}"),
+    CheckRule("modifier.malformed", "'{value}' is no modifier: expected two figures or capital letters."),
+    CheckRule("modifier.unknown", "No source of this release lists the modifier {value}."),
+    CheckRule("modifier.not_in_force", "The modifier {value} is not in force on {day}: {detail}."),
+    CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}."),
+    CheckRule("diagnosis.unknown", "ICD-10-CM lists no diagnosis {value} on {day}."),
+    CheckRule("modifier.not_allowed", "Modifier {value} is not allowed with {code}: {detail}"),
+    CheckRule("modifier.not_paid", "{code} with modifier {value} is not paid: {detail}"),
+    CheckRule("modifier.not_applicable", "Modifier {value} has nothing to act on with {code}: {detail}"),
+    CheckRule("modifier.not_published", "Modifier {value} with {code}: {detail}", _NOBODY),
+    CheckRule("modifier.documentation", "Modifier {value} with {code} needs documentation: {detail}"),
+    CheckRule("modifier.effect", "Modifier {value} changes what {code} is paid: {detail}"),
+    CheckRule("modifier.visits_only", "Modifier {value} belongs on visits, and {code} is none: {detail}", _NOBODY),
+    CheckRule("modifier.multiple_on_add_on", "Modifier {value} stands on the add-on code {code}: {detail}", _NOBODY),
+    CheckRule("modifiers.exclusive", "Modifiers {value} exclude each other on one line: {detail}", _NOBODY),
+    CheckRule("modifiers.exclusive_on_claim", "Modifiers {value} exclude each other on one claim for {code}: {detail}", _NOBODY),
+    CheckRule("modifiers.position", "Modifier {value} stands before {other}, which belongs first: {detail}", _NOBODY),
+    CheckRule("anesthesia.no_performer", "{code} needs one of the modifiers {value}: {detail}", _NOBODY),
+    CheckRule("anesthesia.two_performers", "Modifiers {value} name more than one performer: {detail}", _NOBODY),
+    CheckRule(
+        "ncci.pair_never", "{value} is denied beside {other} on one claim and day, and no modifier bypasses that.", _NOBODY
+    ),
+    CheckRule(
+        "ncci.pair_without_modifier",
+        "{value} is denied beside {other} on one claim and day without an NCCI-associated modifier; on {value} any of them may "
+        "stand, 59, XE, XP, XS and XU since 1 July 2019 on {other} too, where clinically justified.",
+        _NOBODY,
+    ),
+    CheckRule(
+        "ncci.pair_bypassed", "{value} is paid beside {other} because of modifier {detail}, which the record must justify."
+    ),
+    CheckRule("ncci.pair_open", "Whether modifier {detail} on {other} lets {value} be paid beside it is not published."),
+    CheckRule("ncci.pair_contradictory", "The table lists edits of {value} beside {other} for that day, and they differ."),
+    CheckRule("units.over_limit_of_line", "{value} units of {other} on a line, of which {limit} are paid: {detail}", _NOBODY),
+    CheckRule("units.over_limit_of_day", "{value} units of {other} on the day, of which {limit} are paid: {detail}", _NOBODY),
+    CheckRule("addon.without_primary", "The add-on code {value} has none of its primary codes on the claim and day.", _NOBODY),
+    CheckRule("addon.primary_open", "No listed primary code of {value} on the claim and day, but contractors may choose others."),
+)
+
+
+class ClaimFinding(Table):
+    """What `payref check` finds about the lines of a claim file."""
+
+    source_row: pl.Int64 = column(
+        "Line of the CSV file, the header being 1; row of a Parquet file, the first being 1.", at_least=1
+    )
+    claim: str = column("Number of the claim.", nullable=True, free_text=True)
+    line: str = column("Number of the line.", nullable=True, free_text=True)
+    rule_id: str = column("Kind of finding.", values=tuple(rule.rule_id for rule in CHECK_RULES))
+    severity: str = column("How grave it is.", values=CLAIM_SEVERITIES)
+    column_name: str = column("Column at fault; `modifiers` for several of them, `*` for the whole line.")
+    value: str = column("Value at fault.", nullable=True, free_text=True)
+    sentence: str = column("What was found, in one sentence.", free_text=True)
+    effect_percent: pl.Decimal(7, 2) = column("Share of the allowed amount paid.", unit="percent", nullable=True, at_least=0)
+    effect_units: pl.Decimal(18, 3) = column("Units paid at most, or anesthesia units added.", unit="units", nullable=True)
+    effect_formula: str = column("Formula where neither a percentage nor units say it.", nullable=True, free_text=True)
+    medicare_disposition: str = column("Medicare's own answer.", nullable=True, values=DISPOSITIONS)
+    medicare_effect_percent: pl.Decimal(7, 2) = column("Medicare's percentage.", unit="percent", nullable=True, at_least=0)
+    payer_id: str = column("Payer that the name means; empty where it means none for certain.", nullable=True, values=PAYERS)
+    answer_rule_id: str = column("Rule of `modifier_rule` or set of `modifier_group` that answers.", nullable=True)
+    related_row: pl.Int64 = column("Another line concerned, as source_row.", nullable=True)
+    is_stale: bool = column("The day lies after the last day of the release that answers.")
+    citation: str = column("Who says so: title, publisher and place, or file and line.", nullable=True, free_text=True)
+
+    class Config:
+        """Facts about the table."""
+
+        name = "claim_finding"
+        metadata = {
+            "facts": TableFacts("claims", "finding", ("source_row", "rule_id", "column_name"), "CC0-1.0", (0, 1_000_000_000))
+        }

@@ -1,0 +1,147 @@
+"""payref check: each kind of finding that the shipped files can give, exact, through the command line."""
+
+import csv
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from flows import SHIPPED_RAW, cli
+from flows.answers import UnknownNameError
+from flows.database_name import DATABASE
+from schemas.claim import ClaimFinding
+from tests.databases import database_of
+
+HEADER = "claim,line,payer,code,modifier_1,modifier_2,units,service_date,state"
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("check")
+    (folder / "current").mkdir()
+    database_of(SHIPPED_RAW, folder / "current" / DATABASE)
+    return folder
+
+
+def checked(output: Path, folder: Path, *lines: str, options: tuple[str, ...] = ()) -> tuple[int, str, list[dict[str, str]]]:
+    claims, out = folder / "claims.csv", folder / "findings.csv"
+    claims.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    done = CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output), *options])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "A,1,Medicare,33533,62,,1,2025-10-15,",
+            ("modifier.not_allowed", "error", "62", "", "not_allowed", "medicare.co_surgeon.0"),
+        ),
+        ("A,1,Cigna,00406,QZ,,1,2025-10-15,", ("modifier.effect", "info", "QZ", "85.00", "required", "cigna.anesthesia.QZ.2023")),
+        ("A,1,Aetna,33533,62,,1,2025-10-15,", ("modifier.not_published", "unknown", "62", "", "not_allowed", "")),
+        (
+            "A,1,Medicare,43239,25,,1,2025-10-15,",
+            ("modifier.visits_only", "error", "25", "", "not_allowed", "medicare.visit.25.other"),
+        ),
+        (
+            "A,1,Medicare,00406,,,1,2025-10-15,",
+            ("anesthesia.no_performer", "error", "AA AD QK QX QY QZ", "", "required", "required.anesthesia_performer.medicare"),
+        ),
+        (
+            "A,1,Medicare,00406,QZ,AA,1,2025-10-15,",
+            ("anesthesia.two_performers", "error", "AA QZ", "", "not_allowed", "exclusive.anesthesia_performer"),
+        ),
+        (
+            "A,1,Medicare,71046,26,TC,1,2025-10-15,",
+            ("modifiers.exclusive", "error", "26 TC", "", "not_allowed", "not_together.26_tc"),
+        ),
+        (
+            "A,1,Aetna,71046,26,TC,1,2025-10-15,",
+            ("modifiers.exclusive", "unknown", "26 TC", "", "not_allowed", "not_together.26_tc"),
+        ),
+        (
+            "A,1,Medicare,19307,50,LT,1,2025-10-15,",
+            ("modifiers.exclusive", "unknown", "50 LT", "", "not_published", "not_together.50_lt"),
+        ),
+        (
+            "A,1,BCBS of NC,00406,P3,AA,1,2026-04-01,NC",
+            ("modifiers.position", "error", "P3", "", "not_published", "bcbs_nc.position.2026.commercial"),
+        ),
+        ("A,1,Medicare,00000,,,1,2025-10-15,", ("code.unknown", "unknown", "00000", "", "", "")),
+        ("A,1,Medicare,XX,,,1,2025-10-15,", ("code.malformed", "error", "XX", "", "", "")),
+        ("A,1,Medicare,99213,ZZ,,1,2025-10-15,", ("modifier.unknown", "unknown", "ZZ", "", "", "")),
+        ("A,1,Medicare,99213,2,,1,2025-10-15,", ("modifier.malformed", "error", "2", "", "", "")),
+        ("A,1,Humana,99213,,,1,2025-10-15,", ("payer.unknown", "unknown", "Humana", "", "", "")),
+        ("A,1,Medicare,99213,,,0,2025-10-15,", ("line.refused", "refused", "0", "", "", "")),
+        ("A,1,Medicare,99213,,,1,15.10.2025,", ("line.refused", "refused", "15.10.2025", "", "", "")),
+        ("A,1,Medicare,99213,,,1", ("line.refused", "refused", "A,1,Medicare,99213,,,1", "", "", "")),
+    ],
+)
+def test_a_kind_of_finding(output: Path, tmp_path: Path, line: str, expected: tuple[str, ...]) -> None:
+    names = ("rule_id", "severity", "value", "effect_percent", "medicare_disposition", "answer_rule_id")
+    code, _, found = checked(output, tmp_path, line)
+    assert code == 0
+    assert expected in [tuple(row[name] for name in names) for row in found]
+
+
+def test_the_order_that_the_licensee_wanted_before_april_2026_is_no_finding(output: Path, tmp_path: Path) -> None:
+    _, _, found = checked(output, tmp_path, "A,1,BCBS of NC,00406,P3,AA,1,2026-03-31,NC")
+    assert {row["rule_id"] for row in found} == {"modifier.not_published"}
+
+
+def test_a_finding_in_full_with_a_formula_made_harmless(output: Path, tmp_path: Path) -> None:
+    _, _, found = checked(output, tmp_path, "=1+1,1,Medicare,33533,62,,1,2025-10-15,")
+    assert found == [
+        {
+            **dict.fromkeys(ClaimFinding.column_names(), ""),
+            "source_row": "2",
+            "claim": "'=1+1",
+            "line": "1",
+            "rule_id": "modifier.not_allowed",
+            "severity": "error",
+            "column_name": "modifier_1",
+            "value": "62",
+            "sentence": "Modifier 62 is not allowed with 33533: Co-surgeons are not permitted for this procedure.",
+            "medicare_disposition": "not_allowed",
+            "payer_id": "medicare",
+            "answer_rule_id": "medicare.co_surgeon.0",
+            "is_stale": "false",
+            "citation": "National Physician Fee Schedule Relative Value File, record layout RVU25D, CMS, Data record, Co-surgeons",
+        }
+    ]
+
+
+def test_no_line_is_lost_and_strict_says_so(output: Path, tmp_path: Path) -> None:
+    lines = (
+        "A,1,Medicare,99213,,,1,2025-10-15,",
+        '"A,2,Medicare,99213,,,1,2025-10-15,',
+        "",
+        "A,3,Medicare,99213,,,x,2025-10-15,",
+    )
+    code, said, found = checked(output, tmp_path, *lines, options=("--strict", "--on-service-date"))
+    assert code == 4
+    assert "3 lines = 1 judged + 2 refused; 2 findings in" in said
+    assert [(row["source_row"], row["column_name"]) for row in found] == [("3", "*"), ("5", "units")]
+
+
+def test_parquet_in_and_out_gives_the_same_findings(output: Path, tmp_path: Path) -> None:
+    line = "A,1,Medicare,33533,62,,1,2025-10-15,"
+    _, _, found = checked(output, tmp_path, line)
+    pl.read_csv(tmp_path / "claims.csv", infer_schema=False).write_parquet(tmp_path / "claims.parquet")
+    out = tmp_path / "findings.parquet"
+    called = ["check", str(tmp_path / "claims.parquet"), "--out", str(out), "--output", str(output)]
+    assert CliRunner().invoke(cli.app, called).exit_code == 0
+    written = pl.read_parquet(out)
+    assert written["sentence"].to_list() == [row["sentence"] for row in found]
+    assert dict(written.schema) == ClaimFinding.polars_schema()
+
+
+def test_a_file_without_a_column_is_no_usage(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("claim,line\n1,1\n", encoding="utf-8")
+    arguments = ["check", str(tmp_path / "c.csv"), "--out", str(tmp_path / "f.csv"), "--output", str(output)]
+    done = CliRunner().invoke(cli.app, arguments)
+    assert isinstance(done.exception, UnknownNameError)
+    assert "has no column payer, code, units, service_date" in str(done.exception)
