@@ -31,10 +31,43 @@ Told = Callable[[duckdb.DuckDBPyConnection], tuple[list[Row], list[Any]]]
 def server(output: Path) -> MCPServer[Any]:
     """A server over the current release in `output`, opened anew for each question, so that a refresh is seen at once."""
     made: MCPServer[Any] = MCPServer("payer-reference", instructions=_INSTRUCTIONS, log_level="WARNING")
+    for name, tool in {**_tools_of_codes(output), **_tools_of_payers(output)}.items():
+        made.tool(name=name)(tool)
+    return made
+
+
+def _tools_of_codes(output: Path) -> dict[str, Callable[..., Answer]]:
+    """Tools about codes and what the dataset says of them."""
 
     def lookup_code(code: str, on: str | None = None) -> Answer:
         """What a code is: section, validity and the texts that this build may carry, on a service date (YYYY-MM-DD)."""
         return _answer(output, on, lambda connection: _code(connection, code, _day(on)))
+
+    def search_text(text: str, kinds: list[str] | None = None, limit: int = 20) -> Answer:
+        """Codes, modifiers, payers and organizations whose words come closest; kinds: code, modifier, payer, organization."""
+        most = max(1, min(limit, _MOST_ROWS))
+        return _answer(output, None, lambda connection: _cited_by_file(search(connection, text, kinds=kinds, limit=most)))
+
+    def price_line(
+        code: str,
+        modifiers: list[str] | None = None,
+        setting: str = "nonfacility",
+        locality: str | None = None,
+        on: str | None = None,
+    ) -> Answer:
+        """What the Medicare fee schedule pays for a line, with every number; setting is nonfacility or facility."""
+        line = Line(code, _day(on), tuple(modifiers or ()), setting, locality)
+        return _answer(output, on, lambda connection: _price(connection, line))
+
+    def changes(code: str, limit: int = 50) -> Answer:
+        """What the loaded releases of the sources changed about a code, the newest first."""
+        return _answer(output, None, lambda connection: _changes(connection, code.upper(), max(1, min(limit, _MOST_ROWS))))
+
+    return {"lookup_code": lookup_code, "search": search_text, "price": price_line, "changes": changes}
+
+
+def _tools_of_payers(output: Path) -> dict[str, Callable[..., Answer]]:
+    """Tools about payers and what they take."""
 
     def modifiers_for_payer(
         code: str, payer: str, on: str | None = None, line_of_business: str | None = None, organization: str = "any"
@@ -59,37 +92,7 @@ def server(output: Path) -> MCPServer[Any]:
         """Whom a payer's name as spelt in a file or on a card means, with the evidence, or why nobody for certain."""
         return _answer(output, on, lambda connection: _meant(connection, name, state, plan, _day(on)))
 
-    def search_text(text: str, kinds: list[str] | None = None, limit: int = 20) -> Answer:
-        """Codes, modifiers, payers and organizations whose words come closest; kinds: code, modifier, payer, organization."""
-        most = max(1, min(limit, _MOST_ROWS))
-        return _answer(output, None, lambda connection: _cited_by_file(search(connection, text, kinds=kinds, limit=most)))
-
-    def price_line(
-        code: str,
-        modifiers: list[str] | None = None,
-        setting: str = "nonfacility",
-        locality: str | None = None,
-        on: str | None = None,
-    ) -> Answer:
-        """What the Medicare fee schedule pays for a line, with every number; setting is nonfacility or facility."""
-        line = Line(code, _day(on), tuple(modifiers or ()), setting, locality)
-        return _answer(output, on, lambda connection: _price(connection, line))
-
-    def changes(code: str, limit: int = 50) -> Answer:
-        """What the loaded releases of the sources changed about a code, the newest first."""
-        return _answer(output, None, lambda connection: _changes(connection, code.upper(), max(1, min(limit, _MOST_ROWS))))
-
-    named: dict[str, Callable[..., Answer]] = {
-        "modifiers_for": modifiers_for_payer,
-        "explain": explain_cell,
-        "search": search_text,
-        "price": price_line,
-    }
-    for plain in (lookup_code, resolve_payer, changes):
-        made.tool()(plain)
-    for name, tool in named.items():
-        made.tool(name=name)(tool)
-    return made
+    return {"modifiers_for": modifiers_for_payer, "explain": explain_cell, "resolve_payer": resolve_payer}
 
 
 def _answer(output: Path, on: str | None, told: Told) -> Answer:
