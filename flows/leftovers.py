@@ -8,6 +8,7 @@ from typing import NamedTuple
 from flows.cache import CACHE, unused
 from flows.lock import locked
 from flows.publish import BUILDING, NEW_LINK, REPLACING, SETTLING, WRITE_TEST, settle
+from flows.releases import REMOVING
 from flows.settings import StopError
 
 
@@ -46,7 +47,7 @@ def remove_leftovers(output: Path) -> list[Leftover]:
 
 
 def _candidates(output: Path) -> Iterator[Leftover]:
-    for name in (BUILDING, NEW_LINK, WRITE_TEST):
+    for name in (BUILDING, NEW_LINK, REMOVING, WRITE_TEST):
         path = output / name
         if path.exists() or path.is_symlink():
             yield Leftover(path, "left by a refresh that died")

@@ -46,10 +46,13 @@ class Source(NamedTuple):
     """The folder holds one folder per release; otherwise its files are curated here."""
     period_of: PeriodOf = quarter
     """Period that the name of a release folder stands for, where no origin.json states it."""
+    cadence_days: int | None = None
+    """Days after which the publisher renews it; None for curated sources."""
     combine: Combine | None = None
     """Makes one set of tables of several releases."""
 
 
+_QUARTER, _HALF_YEAR, _YEAR = 92, 184, 366
 _UTF8, _CMS = ("utf-8",), ("utf-8", "cp1252")
 _PAYERS = ("payer.csv", "payer_organization.csv", "payer_alias.csv", "name_word.csv")
 _PAYER_TABLES = ("payer", "payer_organization", "organization_ancestor", "payer_alias", "name_word")
@@ -103,6 +106,7 @@ SOURCES = (
         cms_pfs.build,
         needs=("code_sections",),
         has_releases=True,
+        cadence_days=_QUARTER,
         combine=cms_pfs.combine,
     ),
     Source(
@@ -113,6 +117,7 @@ SOURCES = (
         ("ncci_ptp", "ncci_mue", "ncci_addon"),
         cms_ncci.build,
         has_releases=True,
+        cadence_days=_QUARTER,
         combine=cms_ncci.combine,
     ),
     Source(
@@ -124,6 +129,7 @@ SOURCES = (
         cms_hcpcs.build,
         needs=("code_sections",),
         has_releases=True,
+        cadence_days=_QUARTER,
         combine=cms_hcpcs.combine,
     ),
     Source(
@@ -134,6 +140,7 @@ SOURCES = (
         ("diagnosis",),
         cms_icd10cm.build,
         has_releases=True,
+        cadence_days=_YEAR,
         period_of=fiscal_year,
         combine=cms_icd10cm.combine,
     ),
@@ -145,6 +152,7 @@ SOURCES = (
         ("taxonomy",),
         nucc.build,
         has_releases=True,
+        cadence_days=_HALF_YEAR,
         period_of=half_year,
         combine=nucc.combine,
     ),
@@ -156,6 +164,7 @@ SOURCES = (
         ("place_of_service",),
         cms_pos.build,
         has_releases=True,
+        cadence_days=_YEAR,
         period_of=day,
         combine=cms_pos.combine,
     ),
