@@ -6,6 +6,7 @@ SELECT unnest(
 ) AS word;
 
 COMMENT ON VIEW search_stop_word IS 'Words of a question that search leaves out, unless it has no other words.';
+COMMENT ON COLUMN search_stop_word.word IS 'The word in small letters.';
 
 -- How well a word of the texts stands for a word of the question: 1 is the same word. Only words that no text holds are taken as misspelt.
 CREATE OR REPLACE MACRO search_matches(the_text, as_kind) AS TABLE

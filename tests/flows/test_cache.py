@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from flows.cache import Frames, Reading, keep_only, key_of, store, stored
+from flows.cache import Frames, Reading, keep_only, key_of, store, stored, unused
 from flows.parts import Part
 from transforms.gate import findings_frame
 from transforms.sources import Built, FileCount, Statement
@@ -55,7 +55,9 @@ def test_entries_that_no_release_uses_are_removed(tmp_path: Path) -> None:
     for key in ("a", "b"):
         store(tmp_path, reading(key))
     keep_only(tmp_path, ["b"])
-    assert [place.name for place in tmp_path.iterdir()] == ["b"]
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["b", "used.json"]
+    store(tmp_path, reading("c"))
+    assert unused(tmp_path) == [tmp_path / "c"]
 
 
 def test_a_key_depends_on_every_fact() -> None:
