@@ -125,7 +125,7 @@ class _Results:
         if file.stated_sha256 not in (None, sha256):
             part = refused_part(FILE, _other_bytes(file, sha256))
             self._note(file, part.facts._asdict(), sha256)
-            return [price_tables.placed(part.frames["finding"], FILE, file.source_file)]
+            return [price_tables.placed(frame, FILE, file.source_file) for frame in part.frames["finding"]]
         for facts in self._facts[key]["parts"]:
             self._note(file, facts, facts["sha256"] or sha256)
         self._files.setdefault(key, []).append(file)

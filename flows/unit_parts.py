@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -77,7 +77,8 @@ class Part(NamedTuple):
     """What a file or member gives."""
 
     facts: PartFacts
-    frames: dict[str, pl.DataFrame]
+    frames: dict[str, Iterable[pl.DataFrame]]
+    """Frames in parts, made when they are asked for."""
 
 
 class _Counted:
@@ -139,7 +140,7 @@ def refused_part(name: str, error: StructureError) -> Part:
     byte = re.search(r" byte ([0-9,]+)", words)
     place = f"byte {byte[1]}" if byte else None
     finding = _finding(name, int(line[1]) if line else 0, "price_file.readable", REFUSED, place, words)
-    return Part(PartFacts(name, REFUSED, "utf-8", 0, 1, 0, 1), {"finding": findings_frame([finding])})
+    return Part(PartFacts(name, REFUSED, "utf-8", 0, 1, 0, 1), {"finding": [findings_frame([finding])]})
 
 
 def _hospital(text: _Counted, name: str) -> Part:
@@ -156,9 +157,8 @@ def _hospital(text: _Counted, name: str) -> Part:
         facts.hospital,
         _iso(facts.last_updated_on),
     )
-    return Part(
-        told, {"observation": file.observations.select(list(OBSERVATION)), "effect": file.effects, "finding": file.findings}
-    )
+    observations = (part.select(list(OBSERVATION)) for part in file.observation_parts())
+    return Part(told, {"observation": observations, "effect": [file.effects], "finding": [file.findings]})
 
 
 def _payer(text: _Counted, name: str, aside: Path) -> Part:
@@ -175,7 +175,7 @@ def _payer(text: _Counted, name: str, aside: Path) -> Part:
         header.reporting_entity_name,
         _iso(header.last_updated_on),
     )
-    return Part(told, {"observation": _observations(seen, name), "finding": _findings(seen, name), "worklist": listed})
+    return Part(told, {"observation": [_observations(seen, name)], "finding": [_findings(seen, name)], "worklist": [listed]})
 
 
 def _observations(seen: Observed, name: str) -> pl.DataFrame:
@@ -187,6 +187,7 @@ def _observations(seen: Observed, name: str) -> pl.DataFrame:
         organization_id=pl.lit(None, pl.String),
         line_of_business=pl.lit(NOT_STATED),
         market=pl.lit(NOT_STATED),
+        plan_market=pl.lit(header.plan_market_type, pl.String).str.to_lowercase(),
         file_kind=pl.lit("tic"),
         reporting_entity=pl.lit(entity),
         publisher=pl.lit(entity),

@@ -9,12 +9,14 @@ import io
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
 import polars as pl
+import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 _DONE = "unit.json"
@@ -66,12 +68,15 @@ class UnitStore:
         """A result is whole."""
         return self._told(key) is not None
 
-    def put(self, key: str, frames: Mapping[str, pl.DataFrame], facts: Mapping[str, Any]) -> None:
-        """Keep a result. Frames without rows are not written. Raises OSError."""
+    def put(self, key: str, frames: Mapping[str, Iterable[pl.DataFrame]], facts: Mapping[str, Any]) -> None:
+        """Keep a result. A frame comes in parts, of which one is held at a time; one without rows is not written.
+
+        Raises OSError.
+        """
         sizes = {}
-        for name, frame in frames.items():
-            if frame.height:
-                content = _parquet(frame)
+        for name, parts in frames.items():
+            content = _parquet(parts)
+            if content:
                 sizes[name] = len(content)
                 self._write(f"{self._place(key)}/{name}.parquet", content)
         told = {**facts, "frames": sizes}
@@ -160,7 +165,15 @@ def _last(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def _parquet(frame: pl.DataFrame) -> bytes:
+def _parquet(parts: Iterable[pl.DataFrame]) -> bytes:
+    """The parts one after the other as one file; nothing where none has rows. Written on one thread, so always the same bytes."""
     written = io.BytesIO()
-    frame.write_parquet(written, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP_ROWS)
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for part in filter(len, parts):
+            rows = part.to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer = writer or stack.enter_context(
+                pq.ParquetWriter(written, rows.schema, compression="zstd", compression_level=3)
+            )
+            writer.write_table(rows, row_group_size=_ROW_GROUP_ROWS)
     return written.getvalue()

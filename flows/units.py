@@ -8,10 +8,11 @@ import ast
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,10 +144,6 @@ def _members(stream: Guarded, source: str, aside: Path) -> Iterator[Part]:
             yield read_part(blocks, source, place, aside=aside, is_member=True)
 
 
-def _frames(parts: list[Part]) -> dict[str, pl.DataFrame]:
-    """The frames of all parts, one of each kind."""
-    return {
-        name: pl.concat([part.frames[name] for part in parts if name in part.frames])
-        for name in FRAMES
-        if any(name in part.frames for part in parts)
-    }
+def _frames(parts: list[Part]) -> dict[str, Iterable[pl.DataFrame]]:
+    """The frames of all parts by kind, one after the other."""
+    return {name: chain.from_iterable([part.frames.get(name, ()) for part in parts]) for name in FRAMES}

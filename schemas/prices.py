@@ -26,6 +26,11 @@ class ModifierObservation(Table):
     publisher: str = column("Who published the file: the insurer, or the hospital.", free_text=True)
     line_of_business: str = column("Line of business the plan's name states; `any` where it states none.")
     market: str = column("Market of the plan or state of the hospital; `any` where not stated.", values=MARKETS)
+    plan_market: str = column(
+        "Market in which the plan is sold as a payer's file states it, lower case: individual, group; empty where not stated.",
+        nullable=True,
+        free_text=True,
+    )
     reported_code_system: str = column("Code system as the file says it.", free_text=True)
     code_system: str = column("What it was recognised as.", values=CODE_SYSTEMS_SEEN)
     code: str = column("The code as reported.", free_text=True)

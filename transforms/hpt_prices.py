@@ -217,6 +217,7 @@ def _spelled(groups: pl.DataFrame, words: _Words, facts: HospitalFacts, *, sourc
             publisher=pl.lit(facts.hospital),
             line_of_business=pl.lit(NOT_STATED),
             market=pl.lit(facts.market),
+            plan_market=pl.lit(None, pl.String),
             billing_class=pl.col("billing_class").replace("", None),
             setting=pl.col("setting").replace("", None),
             distinct_rate_count=pl.when(pl.col("lowest").is_null()).then(0).otherwise("distinct").cast(pl.Int64),

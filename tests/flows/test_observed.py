@@ -24,6 +24,7 @@ SEEN: Row = {
     "publisher": "UHC",
     "line_of_business": "any",
     "market": "any",
+    "plan_market": None,
     "reported_code_system": "CPT",
     "code_system": "CPT",
     "code": "00406",

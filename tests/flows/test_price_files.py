@@ -51,6 +51,15 @@ def reason_of(tmp_path: Path, content: bytes, name: str, source: str = "tic") ->
     return str(row["reason"])
 
 
+def test_the_market_of_the_plan_is_kept_as_published(tmp_path: Path) -> None:
+    stated = in_network(plan_name="Gold", plan_market_type=" Individual ")
+    for name, content, market in (("a.json", stated, "individual"), ("b.json", in_network(), None)):
+        done = work(unit(put(tmp_path, name, content), tmp_path / "store"))
+        found = UnitStore(str(tmp_path / "store")).frame(done.key, "observation")
+        assert found is not None
+        assert set(found["plan_market"]) == {market}
+
+
 def test_a_unit_gives_observations_and_facts(tmp_path: Path) -> None:
     done = work(unit(put(tmp_path, "x.json", in_network()), tmp_path / "store"))
     found = UnitStore(str(tmp_path / "store")).frame(done.key, "observation")

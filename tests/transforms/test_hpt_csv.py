@@ -34,7 +34,7 @@ def test_a_tall_file_gives_observations_of_items_with_modifiers() -> None:
     assert file.observations.columns == list(OBSERVED)
     shared = {
         "payer_id": None, "organization_id": None, "file_kind": "hpt", "reporting_entity": "Aetna | HMO", "publisher": "Hill Hospital",
-        "line_of_business": "any", "market": "TX", "reported_code_system": "CPT", "code_system": "CPT", "code": "70551",
+        "line_of_business": "any", "market": "TX", "plan_market": None, "reported_code_system": "CPT", "code_system": "CPT", "code": "70551",
         "negotiated_type": "fee schedule", "billing_class": None, "setting": "outpatient", "first_expiration": None,
         "last_expiration": None, "known_from": date(2026, 4, 1), "source_file": FILE, "payer_name": "Aetna", "plan_name": "HMO",
     }  # fmt: skip
