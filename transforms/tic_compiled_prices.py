@@ -24,7 +24,9 @@ from transforms.tic_compiled_text import (
     compiled,
     copy,
     equal,
+    hashed,
     key_end,
+    string_end,
     unescaped,
     value_end,
     wrong,
@@ -205,9 +207,7 @@ def interned(source, spans, fields, table, seen_at):
     for field in range(fields):
         size += spans[2 * field + 1] - spans[2 * field]
         code = (code ^ np.uint64(spans[2 * field + 1] - spans[2 * field])) * _K2
-        for place in range(spans[2 * field], spans[2 * field + 1]):
-            code = (code ^ np.uint64(source[place])) * _K1
-            code ^= code >> _HALF
+        code = hashed(source, spans[2 * field], spans[2 * field + 1], code)
     mask = _INTERNED_SLOTS - 1
     slot = np.int64(code >> _LOW) & mask
     while table.slots[slot] != 0:
@@ -304,7 +304,10 @@ def _spans_of_price(text, at, end, work):
         key, at = _price_key(text, at, end, seen, work)
         if at < 0:
             return at
-        after = value_end(text, at, end, work.stack, work.inside)
+        if at < end and text[at] == QUOTE:
+            after = string_end(text, at + 1, end)
+        else:
+            after = value_end(text, at, end, work.stack, work.inside)
         if after < 0:
             return after
         seen |= _ANY | (1 << key if key >= 0 else 0)

@@ -7,6 +7,7 @@ bytes are read, so every text has 32 bytes of padding behind its end.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -29,8 +30,8 @@ _SURROGATES, _LOW_SURROGATES, _AFTER_SURROGATES = 0xD800, 0xDC00, 0xE000
 _TWO, _THREE, _BEFORE_SURROGATES, _FOUR, _BEYOND = 0xC2, 0xE0, 0xED, 0xF0, 0xF5
 _LEAST, _MOST = 0x80, 0xBF
 _HIGH = 0x80
-DEPTH, SUB = 0, 1
-_VALUE, _AFTER, _FIRST, _KEY = 0, 1, 2, 3
+_WORD, _FACTOR, _HALF = 8, np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+DEPTH, SUB, _VALUE, _AFTER, _FIRST, _KEY = 0, 1, 0, 1, 2, 3
 
 
 def _pointer(typing_context, array):  # noqa: ARG001 - numba calls it so
@@ -85,6 +86,19 @@ def _same_bytes(typing_context, left, left_at, right, right_at):  # noqa: ARG001
 same_bytes: Any = intrinsic(_same_bytes)
 
 
+def _eight_bytes(typing_context, array, at):  # noqa: ARG001 - numba calls it so
+    """The next eight bytes as one number."""
+
+    def build(context, builder, signature, arguments):  # noqa: ARG001 - numba calls it so
+        start, place = arguments
+        return builder.load(builder.bitcast(builder.gep(start, [place]), ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(array, types.int64), build
+
+
+eight_bytes: Any = intrinsic(_eight_bytes)
+
+
 @compiled
 def wrong(at):
     """The place that says: not JSON here."""
@@ -108,6 +122,19 @@ def copy(source, start, end, into, at):
     """Copy a run of bytes to a place in another array."""
     for place in range(end - start):
         into[at + place] = source[start + place]
+
+
+@compiled
+def hashed(source, at, end, code):
+    """A hash that goes on with the bytes between two places, eight at a time; of the last ones only those that belong to them."""
+    while at + _WORD <= end:
+        code = (code ^ eight_bytes(source, at)) * _FACTOR
+        code ^= code >> _HALF
+        at += _WORD
+    if at < end:
+        code = (code ^ (eight_bytes(source, at) << np.uint64(8 * (at + _WORD - end)))) * _FACTOR
+        code ^= code >> _HALF
+    return code
 
 
 @compiled
