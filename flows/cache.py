@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from flows import PROJECT
+from flows.file_hash import sha256_of
 from flows.parts import Part
 from schemas import SCHEMA_VERSION
 from transforms.sources import Built, FileCount, Statement
@@ -90,7 +91,7 @@ def stored(folder: Path, key: str) -> Reading | None:
     try:
         said = json.loads((place / "entry.json").read_text(encoding="utf-8"))
         paths = {name: place / f"{name}.parquet" for name in [*said["tables"], _FINDINGS]}
-        if any(_sha256(path) != said["sha256"][name] for name, path in paths.items()):
+        if any(sha256_of(path) != said["sha256"][name] for name, path in paths.items()):
             return None
         built = Built(
             {},
@@ -115,7 +116,7 @@ def store(folder: Path, reading: Reading) -> None:
     reading.findings.write_parquet(building / f"{_FINDINGS}.parquet")
     said = {
         "tables": list(reading.tables),
-        "sha256": {path.stem: _sha256(path) for path in building.glob("*.parquet")},
+        "sha256": {path.stem: sha256_of(path) for path in building.glob("*.parquet")},
         "counts": reading.counts,
         "statements": reading.statements,
         "parts": reading.parts,
@@ -144,11 +145,6 @@ def unused(folder: Path) -> list[Path]:
         used = None
     places = [place for place in folder.iterdir() if place.is_dir()] if folder.is_dir() else []
     return sorted(place for place in places if HALF_WRITTEN in place.name or (used is not None and place.name not in used))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _loader(path: Path) -> Callable[[], pl.DataFrame]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows import SHIPPED_RAW
+from flows.file_hash import sha256_of
 from flows.registry import SOURCES, Source
 from flows.settings import StopError
 from transforms.errors import StructureError
@@ -127,8 +128,7 @@ def _input(path: Path, source: Source, origin: Origin, *, raw: Path) -> InputFil
         raise StructureError(
             name, expected=f"at most {MAX_BYTES:,} bytes", found=f"{size:,}", advice="Check that this is the file you meant."
         )
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    sha256 = sha256_of(path)
     stated = dict(origin.hashes).get(path.name)
     if stated is not None and stated != sha256:
         raise StructureError(

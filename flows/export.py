@@ -1,6 +1,5 @@
 """Exports of a release: Parquet, CSV, data package, dictionary. The same rows give the same bytes at any thread count."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ import duckdb
 
 from flows.dataset import in_order
 from flows.export_cube import write_cube_csv, write_cube_parquet
+from flows.file_hash import sha256_of
 from flows.load import ROW_GROUP_ROWS, configure
 from flows.tables import csv_cells, metadata
 from schemas import TABLES
@@ -75,12 +75,6 @@ def export(database: Path, folder: Path, *, release: str, threads: int, before: 
 def write_json(path: Path, content: Any) -> None:
     """JSON with a stable layout."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _largest_first(models: Collection[type[Table]]) -> list[type[Table]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flows.addresses import OFFERS, FetchUsageError, Offer, Release, Terms, Wanted, offered, release_of
 from flows.download import NotModified, Received, discard, download
+from flows.file_hash import sha256_of
 from flows.links import Pages
 from flows.origins import (
     NEWER,
@@ -21,7 +22,6 @@ from flows.origins import (
     Stated,
     Version,
     entry_of,
-    hash_of,
     is_accepted,
     stated,
     synced,
@@ -228,7 +228,7 @@ def _fetch_file(task: _Task, wanted: Wanted) -> tuple[Status, str, int]:
     told = stated(task.folder)
     entry = told.files.get(wanted.name)
     target = task.folder / wanted.name
-    if entry and target.is_file() and hash_of(target) != entry.sha256:
+    if entry and target.is_file() and sha256_of(target) != entry.sha256:
         raise FetchError(f"{target}: is not the file that its origin.json names. Move it away and fetch again.")
     answer = _answer(task, wanted, told if target.is_file() else Stated({}, {}))
     told = told._replace(accepted_on=told.accepted_on or (task.today.isoformat() if task.release.offer.terms else None))
@@ -286,7 +286,7 @@ def _kept(task: _Task, name: str, told: Stated, received: Received) -> tuple[Sta
     """Put a file that was received in its place, where nothing else is in it."""
     target, entry = task.folder / name, entry_of(received)
     is_there = target.exists()
-    if is_there and hash_of(target) != entry.sha256:
+    if is_there and sha256_of(target) != entry.sha256:
         new_name = version_name(name, entry.sha256)
         return _changed(task, name, told, new_name, Version(name, NEWER, entry), part=received.part)
     if not is_there:
@@ -321,9 +321,9 @@ def _changed(
 
 def _put_into_force(task: _Task, name: str, told: Stated, new_name: str, version: Version) -> tuple[Status, str, int]:
     target, versions = task.folder / name, task.folder / VERSIONS
-    if hash_of(versions / new_name) != version.entry.sha256:
+    if sha256_of(versions / new_name) != version.entry.sha256:
         raise FetchError(f"{versions / new_name}: is not the file that was fetched. Remove it and fetch again.")
-    before = told.files.get(name) or Entry(hash_of(target), target.stat().st_size, "")
+    before = told.files.get(name) or Entry(sha256_of(target), target.stat().st_size, "")
     old_name = version_name(name, before.sha256)
     target.replace(versions / old_name)
     (versions / new_name).replace(target)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.export import sha256_of
+from flows.file_hash import sha256_of
 from flows.publish import current_release
 from flows.registry import SOURCES
 from flows.release_feed import (

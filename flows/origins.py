@@ -1,6 +1,5 @@
 """origin.json of fetched releases: what it says of every file, which licence was accepted, and how it is written."""
 
-import hashlib
 import json
 import os
 from datetime import date
@@ -96,12 +95,6 @@ def version_name(name: str, sha256: str) -> str:
     """`rvu25d.zip` with eight characters of its hash."""
     path = Path(name)
     return f"{path.stem}.{sha256[:8]}{path.suffix}"
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def synced(folder: Path) -> None:

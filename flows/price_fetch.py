@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 from flows.addresses import FetchUsageError
 from flows.download import NotModified, Received, discard, download
 from flows.fetch import Fetched, FetchOutcome, FetchSettings, Status, Watch
-from flows.origins import ORIGIN, Entry, entry_of, hash_of, stated, synced
+from flows.file_hash import sha256_of
+from flows.origins import ORIGIN, Entry, entry_of, stated, synced
 from flows.web import LOOPBACK, FetchError, NotThereError, Web, moment
 
 HOSTS = (
@@ -140,7 +141,7 @@ def _fetch_file(web: Web, row: Listed, raw: Path, *, today: date, watch: Watch) 
     target, part = folder / row.name, folder / f"{row.name}.part"
     entry = stated(folder).files.get(row.name)
     if target.is_file():
-        if entry is None or hash_of(target) != entry.sha256:
+        if entry is None or sha256_of(target) != entry.sha256:
             raise FetchError(f"{target}: is not the file that its origin.json names. Move it away and fetch again.")
         return Status.UNCHANGED, "is there already", entry.bytes
     place = f"tic/{row.folder}/{row.name}"

@@ -16,7 +16,8 @@ from flows.cache import program
 from flows.database_name import DATABASE
 from flows.dataset import Dataset
 from flows.discover import Inputs
-from flows.export import ExportedFile, sha256_of, write_json
+from flows.export import ExportedFile, write_json
+from flows.file_hash import sha256_of
 from flows.load import STORAGE_VERSION
 from flows.settings import Settings, StopError
 from schemas import SCHEMA_VERSION

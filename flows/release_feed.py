@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.export import sha256_of, write_json
+from flows.export import write_json
+from flows.file_hash import sha256_of
 from flows.releases import Listed, json_object, listed
 from flows.settings import StopError
 from schemas import TABLES, Answer, CodeAnswerSet, CodePayerModifier

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from flows.cache import CACHE
 from flows.database_name import DATABASE
-from flows.export import Before, ExportedFile, sha256_of
+from flows.export import Before, ExportedFile
+from flows.file_hash import sha256_of
 from flows.publish import current_release
 
 

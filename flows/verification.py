@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from flows.database_name import DATABASE
-from flows.export import sha256_of
 from flows.export_cube import sets_of
+from flows.file_hash import sha256_of
 from flows.load import ROW_GROUP_ROWS, configure
 from flows.release_feed import Manifest, manifest_of, rows_by_table
 from flows.releases import json_object

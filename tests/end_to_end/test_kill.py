@@ -22,7 +22,7 @@ import pytest
 
 from flows import PROJECT
 from flows.database_name import DATABASE
-from flows.export import sha256_of
+from flows.file_hash import sha256_of
 from flows.leftovers import leftovers, remove_leftovers
 from tests.end_to_end.killable import AFTER
 from tests.end_to_end.raw_folder import changed, copied, exported_hashes

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from flows.database_name import DATABASE
-from flows.export import sha256_of
+from flows.file_hash import sha256_of
 from flows.pipeline import Outcome, run, unchanged
 from flows.settings import Settings
 from flows.verification import verify
