@@ -7,7 +7,7 @@ import polars as pl
 
 from flows.file_hash import sha256_of
 from flows.publish import current_release
-from flows.registry import SOURCES
+from flows.registry import PRICE_SOURCES, SOURCES
 from flows.release_feed import (
     Compared,
     Manifest,
@@ -21,7 +21,7 @@ from flows.release_feed import (
     write_changes,
 )
 from flows.settings import Settings, StopError
-from schemas import SCHEMA_VERSION, TABLES, CodePayerModifier, CodeProfile, table
+from schemas import SCHEMA_VERSION, TABLES, CodePayerModifier, CodeProfile, ModifierObservation, table
 from transforms.envelopes import (
     Breach,
     change_breaches,
@@ -97,11 +97,14 @@ def _of_rows(described: Manifest, before: Path | None) -> list[Breach]:
 
 def _of_refusals(described: Manifest) -> list[Breach]:
     models = {source.name: [table(name) for name in source.tables] for source in SOURCES}
+    models |= {source.name: [ModifierObservation] for source in PRICE_SOURCES}
+    seen = {source: (counts["rows_read"], counts["rows_refused"]) for source, counts in described["rows"].items()}
+    prices = {source.name for source in PRICE_SOURCES}
     return [
         breach
-        for source, counts in described["rows"].items()
+        for source, (read, refused) in seen.items()
         if source in models
-        for breach in refusal_breaches(models[source], source=source, read=counts["rows_read"], refused=counts["rows_refused"])
+        for breach in refusal_breaches(models[source], source=source, read=read, refused=refused, is_stop=source not in prices)
     ]
 
 

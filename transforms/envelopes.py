@@ -49,14 +49,19 @@ def change_breaches(model: type[Table], *, touched: int, before: int) -> list[Br
     return [Breach(model.table_name(), is_stop=False, text=text)]
 
 
-def refusal_breaches(models: Iterable[type[Table]], *, source: str, read: int, refused: int) -> list[Breach]:
-    """Share of a source's rows that were refused; the most patient of its tables counts."""
+def refusal_breaches(
+    models: Iterable[type[Table]], *, source: str, read: int, refused: int, is_stop: bool = True
+) -> list[Breach]:
+    """Share of a source's rows that were refused; the most patient of its tables counts.
+
+    Price files of thousands of publishers are refused one by one and the rest is used, so of them it only warns.
+    """
     patient = max(models, key=lambda model: model.facts().limits.most_refused_percent)
     limit = patient.facts().limits.most_refused_percent
     if refused < FEWEST_ROWS or refused * 100 <= read * limit:
         return []
     text = f"expected at most {limit} % of the {read:,} rows of {source} to be refused, found {refused:,} (table finding)"
-    return [Breach(patient.table_name(), is_stop=True, text=text)]
+    return [Breach(patient.table_name(), is_stop=is_stop, text=text)]
 
 
 def coverage(sets: AnswerSets, sections: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Answer, CodeAnswerSet, CodePayerModifier, Contradiction, Payer, PayerAlias, PfsIndicator
+from schemas import Answer, CodeAnswerSet, CodePayerModifier, Contradiction, ModifierObservation, Payer, PayerAlias, PfsIndicator
 from transforms.answer_sets import AnswerSets
 from transforms.envelopes import (
     Breach,
@@ -67,6 +67,16 @@ def test_a_source_that_is_mostly_refused_stops() -> None:
         )
     ]
     assert refusal_breaches([PfsIndicator], source="cms_pfs", read=19, refused=19) == []
+
+
+def test_price_files_that_are_mostly_refused_only_warn() -> None:
+    (breach,) = refusal_breaches([ModifierObservation], source="tic", read=30, refused=29, is_stop=False)
+    assert breach == Breach(
+        "modifier_observation",
+        is_stop=False,
+        text="expected at most 10 % of the 30 rows of tic to be refused, found 29 (table finding)",
+    )
+    assert stops([breach], accepted=[]) == {}
 
 
 def sets(*, codes: int, modifiers: list[str], answered: bool = True) -> AnswerSets:
