@@ -19,11 +19,14 @@ from flows.discover import Inputs
 from flows.export import ExportedFile, write_json
 from flows.file_hash import sha256_of
 from flows.load import STORAGE_VERSION
+from flows.report import REPORT
 from flows.settings import Settings, StopError
 from schemas import SCHEMA_VERSION
 from transforms.errors import BrokenCheckError
 
 BUILDING, NEW_LINK, WRITE_TEST = ".building", ".current-new", ".write-test"
+DIFFER_BY_RUN = (DATABASE, REPORT)
+"""Files of a release that the manifest cannot tell the hash of, since it is the same for the same inputs."""
 REPLACING, SETTLING = ".replacing", ".settling"
 """What the name of a release's twin ends with, while the release is replaced and while that is finished after a death."""
 
@@ -60,13 +63,17 @@ def is_published(output: Path, release: str) -> bool:
     if folder.name != release:  # a run died while it replaced the release
         return False
     files = [(folder / file["path"], file["size_bytes"]) for file in described["files"]]
-    stated = folder / f"{DATABASE}.sha256"
-    return (
-        all(path.is_file() and path.stat().st_size == size for path, size in files)
-        and (folder / DATABASE).is_file()
-        and stated.is_file()
-        and stated.read_text(encoding="utf-8").split()[:1] == [sha256_of(folder / DATABASE)]
+    apart = [(folder / name, stated_hash(folder, name)) for name in DIFFER_BY_RUN]
+    return all(path.is_file() and path.stat().st_size == size for path, size in files) and all(
+        path.is_file() and sha256_of(path) == stated for path, stated in apart
     )
+
+
+def stated_hash(folder: Path, name: str) -> str:
+    """The hash that stands beside a file whose bytes differ by run; `none` where none does."""
+    aside = folder / f"{name}.sha256"
+    stated = aside.read_text(encoding="utf-8").split()[:1] if aside.is_file() else []
+    return stated[0] if stated else "none"
 
 
 def prepared(settings: Settings) -> None:
@@ -143,9 +150,10 @@ def manifest(
 
 
 def finish(folder: Path, described: dict[str, Any]) -> None:
-    """Manifest and hash of the database beside the exports, everything verified and on disk. Raises BrokenCheckError."""
+    """Manifest and hashes of what differs by run beside the exports, everything verified and on disk. Raises BrokenCheckError."""
     shutil.rmtree(folder / "spill", ignore_errors=True)
-    (folder / f"{DATABASE}.sha256").write_text(f"{sha256_of(folder / DATABASE)}  {DATABASE}\n", encoding="utf-8")
+    for name in DIFFER_BY_RUN:
+        (folder / f"{name}.sha256").write_text(f"{sha256_of(folder / name)}  {name}\n", encoding="utf-8")
     write_json(folder / "manifest.json", described)
     _verify(folder, described)
     for path in sorted(folder.rglob("*")):

@@ -12,6 +12,7 @@ from flows.database_name import DATABASE
 from flows.export_cube import sets_of
 from flows.file_hash import sha256_of
 from flows.load import ROW_GROUP_ROWS, configure
+from flows.publish import DIFFER_BY_RUN, stated_hash
 from flows.release_feed import Manifest, manifest_of, rows_by_table
 from flows.releases import json_object
 from flows.settings import StopError
@@ -55,9 +56,7 @@ def _stated(folder: Path, described: Manifest) -> list[tuple[str, str, int | Non
     """Files with path, hash and, where one is stated, size: exports, documents, the database, the change feed."""
     entries = [*described["files"], *described.get("documents", []), *_feed_files(folder)]
     stated = [(entry["path"], entry["sha256"], entry["size_bytes"]) for entry in entries]
-    aside = folder / f"{DATABASE}.sha256"
-    digest = aside.read_text(encoding="utf-8").split()[:1] if aside.is_file() else []
-    return [*stated, (DATABASE, digest[0] if digest else "none", None)]
+    return [*stated, *((name, stated_hash(folder, name), None) for name in DIFFER_BY_RUN)]
 
 
 def _feed_files(folder: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.database_name import DATABASE
 from flows.discover import discover
+from flows.file_hash import sha256_of
 from flows.leases import began, leased, leases
 from flows.lock import locked
 from flows.pipeline import run, unchanged
@@ -326,6 +327,19 @@ def test_verify_names_files_that_are_missing_or_that_nobody_named(mine: Made) ->
         "DICTIONARY.md: expected a file, found none.",
         "parquet/mayor.parquet: expected no such file, the manifest does not name it.",
     )
+
+
+def test_verify_names_a_page_that_was_touched_or_has_no_hash(mine: Made) -> None:
+    folder = mine.folder(mine.second)
+    page, aside = folder / "report.html", folder / "report.html.sha256"
+    stated = aside.read_text(encoding="utf-8").split()[0]
+    page.write_bytes(page.read_bytes().replace(b"</html>", b"<!-- touched --></html>"))
+    (touched,) = verify(folder).damages
+    aside.unlink()
+    (unsaid,) = verify(folder).damages
+    found = sha256_of(page)
+    assert touched == f"report.html: expected SHA-256 {stated}, found {found}."
+    assert unsaid == f"report.html: expected SHA-256 none, found {found}."
 
 
 def test_verify_names_parquet_that_cannot_be_read_or_has_other_rows(mine: Made) -> None:
