@@ -110,15 +110,15 @@ def verify_command(release: Release = None, output: Output = Path("output")) -> 
     )
 
 
-def known_tables(names: list[str] | None) -> list[str] | None:
-    """Names of tables as they were given. Raises typer.BadParameter for a name that no table carries."""
+def known_tables(names: list[str]) -> tuple[str, ...]:
+    """Names of tables as they were given with --accept. Raises typer.BadParameter for a name that no table carries."""
     from flows.guard import check_accepted
 
     try:
-        check_accepted(names or [])
+        check_accepted(names)
     except StopError as error:
-        raise typer.BadParameter(str(error)) from error
-    return names
+        raise typer.BadParameter(str(error), param_hint="'--accept'") from error
+    return tuple(names)
 
 
 def say_nothing_new(shown: Screen, output: Path, *, release: str, keep: int | None) -> None:
