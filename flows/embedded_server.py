@@ -38,10 +38,10 @@ def start_server() -> Callable[[], None]:
             start_new_session=True,  # Ctrl-C is meant for the refresh, which has something left to tell the server
         )
     atexit.register(_stop, server)  # runs after what Prefect registers when it is imported
-    return lambda: _await(server)
+    return _await
 
 
-def _await(server: subprocess.Popen[bytes]) -> None:
+def _await() -> None:
     """The port has been open from the start, so one question is enough: it is answered once the server is ready, or never."""
     import httpx
 
@@ -49,8 +49,8 @@ def _await(server: subprocess.Popen[bytes]) -> None:
         httpx.get(f"{os.environ['PREFECT_API_URL']}/health", timeout=STARTS_WITHIN_SECONDS, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise StopError(
-            f"Prefect's embedded server: expected an answer within {STARTS_WITHIN_SECONDS} s, found {error!r}, exit code "
-            f"{server.poll()}. Refresh with --direct, which needs no server; PREFECT_SERVER_LOGGING_LEVEL=INFO says more."
+            f"Prefect's embedded server: expected an answer within {STARTS_WITHIN_SECONDS} s, found {error!r}. Its database "
+            f"needs room in {os.environ['PREFECT_HOME']}; PREFECT_SERVER_LOGGING_LEVEL=INFO says more, --direct needs no server."
         ) from error
 
 
@@ -73,7 +73,7 @@ def _serve(descriptor: int) -> None:
     server = Server(Config(app, factory=True, lifespan="on", log_level="error", timeout_graceful_shutdown=2))
 
     def leave() -> None:
-        sys.stdin.buffer.read()
+        os.read(0, 1)  # not through sys.stdin, whose lock a server that ends by itself would miss
         server.should_exit = True  # looked at once a database that is being made is whole
         time.sleep(_OUTLIVES_SECONDS)
         os._exit(1)

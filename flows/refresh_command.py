@@ -141,7 +141,9 @@ def _run_directly(settings: "Settings") -> "Outcome":
 def _run_with_prefect(settings: "Settings") -> "Outcome":
     from flows.embedded_server import start_server
     from flows.prefect_settings import has_server, use_embedded_server
+    from flows.publish import prepared
 
+    prepared(settings)  # says what is wrong with the folder, in which Prefect keeps its records, too
     use_embedded_server(settings.output)
     atexit.register(_close_messages)  # before Prefect registers its own, so after they ran
     is_ready: Callable[[], None] | None = None

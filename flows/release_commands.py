@@ -153,7 +153,7 @@ def say_warnings(shown: Screen, output: Path, *, release: str) -> None:
 
 def age(passed: timedelta) -> str:
     """Time passed in one number."""
-    hours = passed.total_seconds() / 3600
+    hours = max(0, passed.total_seconds()) / 3600  # the clock may have been turned back
     if hours < 1:
         return f"{hours * 60:.0f} min"
     return f"{hours:.0f} h" if hours < _HOURS_SHOWN else f"{hours / 24:.0f} d"
