@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from flows.settings import LockedError
+from flows.settings import LockedError, StopError
 
 LOCK = ".lock"
 _TRIES_EVERY_SECONDS = 0.2
@@ -20,14 +20,23 @@ def locked(output: Path, *, wait_seconds: float = 0) -> Iterator[None]:
     """The output folder for this process alone, after at most `wait_seconds`.
 
     The file stays and says who held the lock last; only the lock on it counts, so a process that died holds none.
-    Raises LockedError where another process works on.
+    Raises LockedError where another process works on, StopError where the folder cannot be written.
     """
-    with (output / LOCK).open("a+", encoding="utf-8") as stream:
+    with _opened(output) as stream:
         _take(stream, output, wait_seconds=wait_seconds)
         stream.truncate(0)
         stream.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
         stream.flush()
         yield
+
+
+def _opened(output: Path) -> TextIO:
+    try:
+        return (output / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise StopError(
+            f"{output}: expected a folder that can be written, found: {error.strerror}. Choose another with --output."
+        ) from error
 
 
 def _take(stream: TextIO, output: Path, *, wait_seconds: float) -> None:

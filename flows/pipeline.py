@@ -1,18 +1,15 @@
 """The refresh itself, beneath Prefect: discover, read, resolve, load, export, publish."""
 
-import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import duckdb
-import polars as pl
-
 from flows.cache import CACHE, keep_only
 from flows.database_name import DATABASE
 from flows.dataset import TOLD_ANEW, Dataset, build_dataset, table_keys
 from flows.discover import Inputs, discover
+from flows.disk import on_disk, told
 from flows.export import export
 from flows.guard import check_accepted, check_schema, compare
 from flows.load import load
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from flows.price_flow import Priced
 
 Step = Callable[..., Any]
-_DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException)
 
 
 class Outcome(NamedTuple):
@@ -60,11 +56,16 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
 
     Raises StructureError, StopError, LockedError or BrokenCheckError.
     """
+    check_accepted(settings.accepted)
+    prepared(settings)
+    with told(settings):
+        return _run(settings, step=step)
+
+
+def _run(settings: Settings, *, step: Step) -> Outcome:
     began = time.monotonic()
     seconds: dict[str, float] = {}
     step = timed(step, seconds)
-    check_accepted(settings.accepted)
-    prepared(settings)
     with locked(settings.output, wait_seconds=settings.wait_seconds):
         settle(settings.output)
         check_schema(settings.output)
@@ -110,14 +111,14 @@ def _new_release(
     with building(settings.output, release) as folder:
         database = folder / DATABASE
         loaded = {"before": found.database if found else None, "kept": kept}
-        rows = step("load the database", _on_disk, load, dataset, database, threads=settings.threads, **loaded)
-        files = step("export", _on_disk, export, database, folder, release=release, threads=settings.threads, before=before)
+        rows = step("load the database", on_disk, load, dataset, database, threads=settings.threads, **loaded)
+        files = step("export", on_disk, export, database, folder, release=release, threads=settings.threads, before=before)
         described = manifest(settings, inputs, dataset, files, found.manifest if found else {}, release=release)
         described = {**described, "report": {"path": REPORT}}
-        described = step("compare", _on_disk, compare, folder, settings, described)
-        step("report", _on_disk, write_report, folder, database, described, current_release(settings.output), seconds)
-        step("publish", _on_disk, _finish_and_publish, folder, settings, described, release)
-    _on_disk(remember, settings.output, release, keys)
+        described = step("compare", on_disk, compare, folder, settings, described)
+        step("report", on_disk, write_report, folder, database, described, current_release(settings.output), seconds)
+        step("publish", on_disk, _finish_and_publish, folder, settings, described, release)
+    on_disk(remember, settings.output, release, keys)
     keep_only(cache, (UNITS, *(reading.key for reading in readings.values())))
     if priced is not None and settings.units is None:
         priced.store.keep_only(priced.keys)
@@ -128,15 +129,16 @@ def unchanged(settings: Settings) -> str | None:
     """Name of the current release where a refresh would make nothing new, else None. Raises as `run` does."""
     if settings.is_forced:
         return None
-    inputs = discover(settings.raw)
-    if has_price_files(settings.raw, settings.prices):
-        from flows.price_flow import known_price_files, with_price_files
+    with told(settings):
+        inputs = discover(settings.raw)
+        if has_price_files(settings.raw, settings.prices):
+            from flows.price_flow import known_price_files, with_price_files
 
-        priced = known_price_files(settings)
-        if priced is None:
-            return None
-        inputs = with_price_files(inputs, priced)
-    return _held(settings.output, release_name(inputs, build=settings.build))
+            priced = known_price_files(settings)
+            if priced is None:
+                return None
+            inputs = with_price_files(inputs, priced)
+        return _held(settings.output, release_name(inputs, build=settings.build))
 
 
 def _held(output: Path, release: str) -> str | None:
@@ -156,23 +158,3 @@ def exit_code(error: BaseException) -> ExitCode | None:
 def _finish_and_publish(folder: Any, settings: Settings, described: dict[str, Any], release: str) -> None:
     finish(folder, described)
     publish(folder, settings.output, release=release)
-
-
-def _on_disk(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Run what writes; a disk that is full or fails stops the refresh with a sentence instead of a traceback."""
-    try:
-        return function(*arguments, **options)
-    except (OSError, duckdb.Error, pl.exceptions.ComputeError) as error:
-        if isinstance(error, duckdb.Error) and not isinstance(error, _DISK_ERRORS) and not _is_full(error):
-            raise
-        reason = "the disk is full" if _is_full(error) else str(error).splitlines()[0]
-        what = function.__name__.strip("_").replace("_", " ")
-        advice = "The current release is unchanged; make room in the output folder and refresh again."
-        raise StopError(f"{what}: {reason}. {advice}") from error
-
-
-def _is_full(error: Exception) -> bool:
-    full = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-    return (isinstance(error, OSError) and error.errno in full) or any(
-        words in str(error) for words in ("No space left", "File too large", "Disk quota exceeded", "Could not write")
-    )

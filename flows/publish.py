@@ -183,6 +183,7 @@ def publish(folder: Path, output: Path, *, release: str) -> None:
     twin made of second names for the new files while the old folder is exchanged.
     """
     target = output / "releases" / release
+    _date_after_others(folder, output)
     if target.exists():
         twin = output / "releases" / f"{release}{REPLACING}"
         shutil.rmtree(twin, ignore_errors=True)
@@ -205,6 +206,15 @@ def switch(output: Path, release: str) -> None:
     link.symlink_to(Path("releases") / release)
     link.replace(output / "current")
     _sync(output)
+
+
+def _date_after_others(folder: Path, output: Path) -> None:
+    """The manifest's time puts releases in order, so it is later than every other's, also where the clock was turned back."""
+    manifests = (output / "releases").glob("*/manifest.json")
+    newest = max((path.stat().st_mtime_ns for path in manifests), default=0)
+    own = folder / "manifest.json"
+    if own.stat().st_mtime_ns <= newest:
+        os.utime(own, ns=(newest + 1_000_000_000, newest + 1_000_000_000))
 
 
 def _second_name(source: str, target: str) -> str:

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
+from prefect.states import Cancelled
 
 from flows.pipeline import Outcome, directly, run
 from flows.settings import Settings
+from flows.stopping import before_leaving
 
 watching: ContextVar[Callable[..., Any]] = ContextVar("watching", default=directly)
 """Runs each step and may show progress around it."""
@@ -42,6 +47,7 @@ def refresh(
     wait_seconds: float = 0,
 ) -> Outcome:
     """Read `raw` and publish a release into `output`; price files on the cluster `dask` where one is named."""
+    before_leaving(partial(_mark_cancelled, flow_run.id))
     settings = Settings(
         raw,
         output,
@@ -70,6 +76,11 @@ def refresh(
             description=f"Rows of release {outcome.release}",
         )
     return outcome
+
+
+def _mark_cancelled(run_id: str) -> None:
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(run_id), Cancelled(message="Stopped by a signal; the same command goes on."), force=True)
 
 
 def _is_passing(_task: Any, _run: Any, state: Any) -> bool:

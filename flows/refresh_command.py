@@ -4,6 +4,8 @@ import atexit
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,7 @@ from flows.options import Output, leave, screen
 from flows.release_commands import known_tables, say_nothing_new, say_warnings
 from flows.screen import show_summary
 from flows.settings import ExitCode
+from flows.stopping import stoppable
 
 if TYPE_CHECKING:
     from flows.pipeline import Outcome
@@ -30,6 +33,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def refresh_command(
+    context: typer.Context,
     raw: Annotated[Path | None, typer.Option(help="Folder of the raw files; what comes with the project if none.")] = None,
     output: Output = Path("output"),
     fetch: Annotated[
@@ -47,20 +51,20 @@ def refresh_command(
     prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
     units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
     dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
-    accept: Annotated[
-        list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.", callback=known_tables)
-    ] = None,
+    accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.")] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
 ) -> None:
     """Read the raw files and publish a release."""
+    context.with_resource(stoppable(partial(_say_stopped, output)))
+    accepted = known_tables(accept or [])  # not while options are read, because it imports what starts threads
     from flows.pipeline import exit_code, unchanged
     from flows.settings import Settings
 
     began = time.monotonic()
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
-    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep, wait)
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, accepted, keep, wait)
     try:
         release = unchanged(settings)
         if release is not None:
@@ -74,8 +78,7 @@ def refresh_command(
             raise
         leave(str(error), code)
     seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if direct else f", with Prefect {time.monotonic() - began:.1f} s.")
-    show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
-    say_warnings(screen, output, release=outcome.release)
+    _show(outcome, output, seconds=seconds)
     if strict and outcome.refused:
         told = f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding."
         leave(told, ExitCode.REFUSED_ROWS)
@@ -124,6 +127,11 @@ def _leave_where_not_fetched(code: ExitCode) -> None:
         leave("Not every file could be fetched, see above; the release is made of what is there.", code)
 
 
+def _show(outcome: "Outcome", output: Path, *, seconds: str) -> None:
+    show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
+    say_warnings(screen, output, release=outcome.release)
+
+
 def _run_directly(settings: "Settings") -> "Outcome":
     from flows.pipeline import run
 
@@ -131,15 +139,22 @@ def _run_directly(settings: "Settings") -> "Outcome":
 
 
 def _run_with_prefect(settings: "Settings") -> "Outcome":
+    from flows.embedded_server import start_server
     from flows.prefect_settings import has_server, use_embedded_server
+    from flows.publish import prepared
 
+    prepared(settings)  # says what is wrong with the folder, in which Prefect keeps its records, too
     use_embedded_server(settings.output)
     atexit.register(_close_messages)  # before Prefect registers its own, so after they ran
+    is_ready: Callable[[], None] | None = None
     if not has_server():
         screen.say("Starting Prefect's embedded server; this takes 10 to 40 seconds, the pipeline itself a few.")
+        is_ready = start_server()
     from flows.refresh import refresh as flow
     from flows.refresh import watching
 
+    if is_ready:
+        is_ready()
     watching.set(screen.watch)
     return flow(
         raw=settings.raw,
@@ -154,6 +169,16 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
         keep=settings.keep,
         wait_seconds=settings.wait_seconds,
     )
+
+
+def _say_stopped(output: Path, signal_name: str) -> None:
+    """One sentence, true at whichever moment it is said."""
+    from flows.releases import current_name
+
+    current = current_name(output)
+    kept = f"The current release {current} is whole and untouched" if current else "There is no release yet"
+    screen.messages.show_cursor()
+    screen.say(f"The refresh was stopped by {signal_name}. {kept}; the same command goes on.")
 
 
 def _close_messages() -> None:

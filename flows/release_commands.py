@@ -110,15 +110,15 @@ def verify_command(release: Release = None, output: Output = Path("output")) -> 
     )
 
 
-def known_tables(names: list[str] | None) -> list[str] | None:
-    """Names of tables as they were given. Raises typer.BadParameter for a name that no table carries."""
+def known_tables(names: list[str]) -> tuple[str, ...]:
+    """Names of tables as they were given with --accept. Raises typer.BadParameter for a name that no table carries."""
     from flows.guard import check_accepted
 
     try:
-        check_accepted(names or [])
+        check_accepted(names)
     except StopError as error:
-        raise typer.BadParameter(str(error)) from error
-    return names
+        raise typer.BadParameter(str(error), param_hint="'--accept'") from error
+    return tuple(names)
 
 
 def say_nothing_new(shown: Screen, output: Path, *, release: str, keep: int | None) -> None:
@@ -153,7 +153,7 @@ def say_warnings(shown: Screen, output: Path, *, release: str) -> None:
 
 def age(passed: timedelta) -> str:
     """Time passed in one number."""
-    hours = passed.total_seconds() / 3600
+    hours = max(0, passed.total_seconds()) / 3600  # the clock may have been turned back
     if hours < 1:
         return f"{hours * 60:.0f} min"
     return f"{hours:.0f} h" if hours < _HOURS_SHOWN else f"{hours / 24:.0f} d"

@@ -17,14 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 import pytest
 
 from flows import PROJECT
-from flows.database_name import DATABASE
-from flows.file_hash import sha256_of
-from flows.leftovers import leftovers, remove_leftovers
+from flows.leftovers import remove_leftovers
 from tests.end_to_end.killable import AFTER
+from tests.end_to_end.output_folder import assert_current_is_whole, linked, names, unlisted
 from tests.end_to_end.raw_folder import changed, copied, exported_hashes
 
 pytestmark = pytest.mark.slow
@@ -130,24 +128,6 @@ def small_raw(folder: Path) -> Path:
     return raw
 
 
-def linked(source: Path, target: Path) -> Path:
-    """A copy of an output folder, with second names for files that nobody may change in place."""
-
-    def second_name(old: str, new: str) -> str:
-        if Path(old).parent.name in {"csv", "parquet"} or Path(old).suffix == ".duckdb":
-            os.link(old, new)
-        else:
-            shutil.copyfile(old, new)
-        return new
-
-    shutil.copytree(source, target, symlinks=True, copy_function=second_name)
-    return target
-
-
-def names(output: Path) -> set[str]:
-    return {path.relative_to(output).as_posix() for path in output.rglob("*")}
-
-
 @pytest.fixture(scope="module")
 def forks() -> Iterator[list[Forks]]:
     both = [Forks(), Forks()]
@@ -190,18 +170,6 @@ def moments(undisturbed: Undisturbed) -> list[tuple[Moment, bool]]:
     ]
 
 
-def assert_current_is_whole(output: Path) -> str:
-    """Every file has the hash that the manifest states, and the database opens and holds as many rows as it says."""
-    current = output / "current"
-    described = json.loads((current / "manifest.json").read_text(encoding="utf-8"))
-    assert [file["path"] for file in described["files"] if sha256_of(current / file["path"]) != file["sha256"]] == []
-    with duckdb.connect(str(current / DATABASE), read_only=True) as connection:
-        for file in described["files"]:
-            if file["path"] in {"parquet/payer.parquet", "parquet/modifier_rule.parquet", "parquet/answer.parquet"}:
-                assert connection.execute(f"SELECT count(*) FROM {file['table']}").fetchall() == [(file["rows"],)]
-    return str(described["release"])
-
-
 def kill_and_recover(forks: Forks, undisturbed: Undisturbed, moment: Moment, output: Path, *, is_replacing: bool) -> None:
     linked(undisturbed.after if is_replacing else undisturbed.before, output)
     assert forks.killed(undisturbed.raw, output, moment, undisturbed.seconds, is_forced=is_replacing) == -signal.SIGKILL, moment
@@ -210,9 +178,7 @@ def kill_and_recover(forks: Forks, undisturbed: Undisturbed, moment: Moment, out
     forks.finished(undisturbed.raw, output)
     assert (output / "current").resolve().name == undisturbed.release, moment
     assert exported_hashes(output / "releases" / undisturbed.release) == undisturbed.hashes, moment
-    extra = names(output) - undisturbed.names
-    listed = [leftover.path.relative_to(output).as_posix() for leftover in leftovers(output)]
-    assert [name for name in extra if not any(name == each or name.startswith(f"{each}/") for each in listed)] == [], moment
+    assert unlisted(output, undisturbed.names) == set(), moment
     remove_leftovers(output)
     assert names(output) <= undisturbed.names, moment
     assert assert_current_is_whole(output) == undisturbed.release
