@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from flows.database_name import DATABASE
-from flows.export import sha256_of
+from flows.file_hash import sha256_of
 from flows.leftovers import leftovers
 
 
