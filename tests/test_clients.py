@@ -1,7 +1,6 @@
 """docs/clients.md: every block of SQL and Python prints what is shown, every address of the API answers."""
 
 import contextlib
-import csv
 import io
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from flows import PROJECT
 from flows.answers import asked
 from tests.explore.conftest import served
+from tests.test_questions import as_csv
 
 TEXT = (PROJECT / "docs" / "clients.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```\n\n```csv\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -31,10 +31,7 @@ def test_a_query_has_the_answer_shown(
     connection: duckdb.DuckDBPyConnection, release: Path, monkeypatch: pytest.MonkeyPatch, query: str, shown: str
 ) -> None:
     monkeypatch.chdir(release)
-    found = asked(connection, query)
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerows([found.names, *found.values])
-    assert written.getvalue() == shown
+    assert as_csv(asked(connection, query)) == shown
 
 
 @pytest.mark.parametrize(("program", "shown"), PROGRAMS, ids=range(1, len(PROGRAMS) + 1))
