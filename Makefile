@@ -37,7 +37,7 @@ released: .venv/installed  ## note the declared tables as those last released
 	$(BIN)/python -m schemas.derive.release_snapshot
 
 notebook: .venv/installed  ## run docs/notebook.ipynb on output/current and keep what it prints
-	$(BIN)/jupyter execute --NotebookClient.record_timing=False --inplace docs/notebook.ipynb
+	$(BIN)/python -m tests.notebook output/current
 
 clean:  ## remove the environment and everything that was made
 	rm -rf .venv .venv-peers output .pytest_cache .mypy_cache .ruff_cache .hypothesis
