@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := schemas transforms flows tests bench
 
-.PHONY: refresh test check format lock bench peers released clean help
+.PHONY: refresh test check format lock bench peers released notebook clean help
 
 refresh: .venv/installed  ## publish a release of what raw/ holds into output/
 	$(BIN)/payref refresh
@@ -35,6 +35,9 @@ peers: .venv/installed  ## compare with pandas and dbt; RAW=folder with all publ
 
 released: .venv/installed  ## note the declared tables as those last released
 	$(BIN)/python -m schemas.derive.release_snapshot
+
+notebook: .venv/installed  ## run docs/notebook.ipynb on output/current and keep what it prints
+	$(BIN)/python -m tests.notebook output/current
 
 clean:  ## remove the environment and everything that was made
 	rm -rf .venv .venv-peers output .pytest_cache .mypy_cache .ruff_cache .hypothesis

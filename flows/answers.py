@@ -44,10 +44,17 @@ def opened(output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     path = output / "current" / DATABASE
     if not path.is_file():
         raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}")
-    with leased(output, path.resolve().parent.name), _connected(path) as connection:
+    path = path.resolve()  # what is leased is what is read, also where another release becomes current now
+    with leased(output, path.parent.name), _connected(path) as connection:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false")
         yield connection
+
+
+def release_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """Name of the release that an open connection reads."""
+    ((path,),) = connection.execute("SELECT path FROM duckdb_databases() WHERE NOT internal").fetchall()
+    return Path(path).parent.name
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:

@@ -10,27 +10,43 @@ from typing import Any
 import duckdb
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import ValidationError
 
-from flows.answers import NoAnswerError, Question, Row, UnknownNameError, checked, explain, modifiers_for, opened, rows
-from flows.names import meaning
-from flows.price import Line, price, sources
-from flows.publish import current_release
-from flows.search import search
+from flows import mcp_answers
+from flows.answers import NoAnswerError, Question, UnknownNameError, opened, release_of
+from flows.mcp_answers import Told
+from flows.price import Line
 
 _MOST_ROWS = 200
-_NOT_PUBLISHED = "not published: no source in this release says so; that is neither yes nor no"
+_MOST_PARTS = 10
+_LONGEST = 300
 _INSTRUCTIONS = (
     "Reference data on billing codes, payers and modifiers. Pass on release, as_of, tier and citation with every answer. "
     "not_published means that nobody published an answer: say so, do not guess. "
     "No medical or legal advice, and no guarantee of payment."
 )
 Answer = dict[str, Any]
-Told = Callable[[duckdb.DuckDBPyConnection], tuple[list[Row], list[Any]]]
+Asked = Callable[[duckdb.DuckDBPyConnection, date], Told]
+
+
+class _Server(MCPServer[Any]):
+    """A server that says in a sentence which argument is not of the declared type."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            wrong = "; ".join(
+                f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.__cause__.errors()[:_MOST_PARTS]
+            )
+            raise ToolError(f"The arguments of {name} cannot be understood. {wrong}.") from error
 
 
 def server(output: Path) -> MCPServer[Any]:
     """A server over the current release in `output`, opened anew for each question, so that a refresh is seen at once."""
-    made: MCPServer[Any] = MCPServer("payer-reference", instructions=_INSTRUCTIONS, log_level="WARNING")
+    made = _Server("payer-reference", instructions=_INSTRUCTIONS, log_level="WARNING")
     for name, tool in {**_tools_of_codes(output), **_tools_of_payers(output)}.items():
         made.tool(name=name)(tool)
     return made
@@ -41,12 +57,13 @@ def _tools_of_codes(output: Path) -> dict[str, Callable[..., Answer]]:
 
     def lookup_code(code: str, on: str | None = None) -> Answer:
         """What a code is: section, validity and the texts that this build may carry, on a service date (YYYY-MM-DD)."""
-        return _answer(output, on, lambda connection: _code(connection, code, _day(on)))
+        _check(code=code)
+        return _answer(output, on, lambda connection, day: mcp_answers.code_on(connection, code, day))
 
     def search_text(text: str, kinds: list[str] | None = None, limit: int = 20) -> Answer:
         """Codes, modifiers, payers and organizations whose words come closest; kinds: code, modifier, payer, organization."""
-        most = max(1, min(limit, _MOST_ROWS))
-        return _answer(output, None, lambda connection: _cited_by_file(search(connection, text, kinds=kinds, limit=most)))
+        _check(text=text, kinds=kinds)
+        return _answer(output, None, lambda connection, _: mcp_answers.found_for(connection, text, kinds, _most(limit)))
 
     def price_line(
         code: str,
@@ -56,12 +73,14 @@ def _tools_of_codes(output: Path) -> dict[str, Callable[..., Answer]]:
         on: str | None = None,
     ) -> Answer:
         """What the Medicare fee schedule pays for a line, with every number; setting is nonfacility or facility."""
-        line = Line(code, _day(on), tuple(modifiers or ()), setting, locality)
-        return _answer(output, on, lambda connection: _price(connection, line))
+        _check(code=code, modifiers=modifiers, setting=setting, locality=locality)
+        line = (tuple(modifiers or ()), setting, locality)
+        return _answer(output, on, lambda connection, day: mcp_answers.paid(connection, Line(code, day, *line)))
 
     def changes(code: str, limit: int = 50) -> Answer:
-        """What the loaded releases of the sources changed about a code, the newest first."""
-        return _answer(output, None, lambda connection: _changes(connection, code.upper(), max(1, min(limit, _MOST_ROWS))))
+        """What the loaded releases of the sources changed about a code, the newest first; status says where nothing did."""
+        _check(code=code)
+        return _answer(output, None, lambda connection, _: mcp_answers.changed(connection, code, _most(limit)))
 
     return {"lookup_code": lookup_code, "search": search_text, "price": price_line, "changes": changes}
 
@@ -73,8 +92,13 @@ def _tools_of_payers(output: Path) -> dict[str, Callable[..., Answer]]:
         code: str, payer: str, on: str | None = None, line_of_business: str | None = None, organization: str = "any"
     ) -> Answer:
         """Which modifiers a payer takes with a code on a day. Only modifiers with an answer of the payer or of Medicare."""
-        asked = Question(code, payer, _day(on), line_of_business=line_of_business, organization=organization)
-        return _answer(output, on, lambda connection: _modifiers(connection, asked))
+        _check(code=code, payer=payer, line_of_business=line_of_business, organization=organization)
+
+        def asked(connection: duckdb.DuckDBPyConnection, day: date) -> Told:
+            question = Question(code, payer, day, line_of_business=line_of_business, organization=organization)
+            return mcp_answers.modifiers(connection, question)
+
+        return _answer(output, on, asked)
 
     def explain_cell(
         code: str,
@@ -85,34 +109,50 @@ def _tools_of_payers(output: Path) -> dict[str, Callable[..., Answer]]:
         organization: str = "any",
     ) -> Answer:
         """Why a payer takes or refuses a modifier with a code: rules considered, the one that won, and who says so."""
-        asked = Question(code, payer, _day(on), modifier.upper(), line_of_business=line_of_business, organization=organization)
-        return _answer(output, on, lambda connection: _rules(explain(connection, checked(connection, asked))))
+        _check(code=code, payer=payer, modifier=modifier, line_of_business=line_of_business, organization=organization)
+
+        def asked(connection: duckdb.DuckDBPyConnection, day: date) -> Told:
+            question = Question(code, payer, day, modifier.upper(), line_of_business=line_of_business, organization=organization)
+            return mcp_answers.rules(connection, question)
+
+        return _answer(output, on, asked)
 
     def resolve_payer(name: str, state: str | None = None, plan: str | None = None, on: str | None = None) -> Answer:
         """Whom a payer's name as spelt in a file or on a card means, with the evidence, or why nobody for certain."""
-        return _answer(output, on, lambda connection: _meant(connection, name, state, plan, _day(on)))
+        _check(name=name, state=state, plan=plan)
+        return _answer(output, on, lambda connection, day: mcp_answers.whom(connection, name, state, plan, day))
 
     return {"modifiers_for": modifiers_for_payer, "explain": explain_cell, "resolve_payer": resolve_payer}
 
 
-def _answer(output: Path, on: str | None, told: Told) -> Answer:
+def _answer(output: Path, on: str | None, asked: Asked) -> Answer:
     """The answer with release and day; a question that cannot be answered becomes a sentence for the assistant."""
+    day = _day(on)
     try:
         with opened(output) as connection:
-            found, citations = told(connection)
+            told, release = asked(connection, day), release_of(connection)
     except (NoAnswerError, UnknownNameError) as error:
         raise ToolError(str(error)) from error
-    release = current_release(output)
-    answer = {
-        "release": release["release"] if release else None,
-        "as_of": _day(on).isoformat(),
-        "status": "published" if found else _NOT_PUBLISHED,
-        "answers": found,
-        "tier": sorted({str(row["tier"]) for row in found if row.get("tier")}),
-        "citation": citations,
-    }
+    answer = {"release": release, "as_of": day.isoformat(), **told._asdict()}
     plain: Answer = json.loads(json.dumps(answer, default=_plain))
     return plain
+
+
+def _check(**given: str | list[str] | None) -> None:
+    """Raises ToolError where an argument is an empty text, or longer than anything that could be answered."""
+    for name, value in given.items():
+        parts = value if isinstance(value, list) else [value]
+        if len(parts) > _MOST_PARTS:
+            raise ToolError(f"{name} has {len(parts):,} parts: expected at most {_MOST_PARTS}.")
+        for part in parts:
+            if part is not None and not part.strip():
+                raise ToolError(f"{name} is empty: expected a text. Leave it out where it is optional.")
+            if part is not None and len(part) > _LONGEST:
+                raise ToolError(f"{name} is too long: expected at most {_LONGEST} characters, found {len(part):,}.")
+
+
+def _most(limit: int) -> int:
+    return max(1, min(limit, _MOST_ROWS))
 
 
 def _plain(value: Any) -> Any:
@@ -123,67 +163,6 @@ def _plain(value: Any) -> Any:
 
 def _day(on: str | None) -> date:
     try:
-        return date.fromisoformat(on) if on else date.today()
+        return date.fromisoformat(on) if on is not None else date.today()
     except ValueError as error:
-        raise ToolError(f"'{on}' is no date: expected YYYY-MM-DD.") from error
-
-
-def _code(connection: duckdb.DuckDBPyConnection, code: str, day: date) -> tuple[list[Row], list[Any]]:
-    found = rows(connection, "SELECT * FROM codes_on($1) WHERE code = $2", [day, code.upper()])
-    texts = """
-        SELECT kind, description, licence, source_file FROM code_description
-        WHERE code = $1 AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31') ORDER BY ALL
-    """
-    told = rows(connection, texts, [code.upper(), day])
-    note = None if told else "No text: an open build carries no descriptor of the AMA or the ADA."
-    return [{**row, "texts": told, "note": note} for row in found], sorted({row["source_file"] for row in (*found, *told)})
-
-
-def _modifiers(connection: duckdb.DuckDBPyConnection, question: Question) -> tuple[list[Row], list[Any]]:
-    answers = modifiers_for(connection, checked(connection, question))
-    said = [row for row in answers if row["rule_id"] or row["medicare_disposition"] != "not_published"]
-    told = [{**row, "status": _status(row["disposition"])} for row in said]
-    return told, _of_rules(connection, [row["rule_id"] for row in said if row["rule_id"]])
-
-
-def _of_rules(connection: duckdb.DuckDBPyConnection, rules: list[str]) -> list[Row]:
-    query = """
-        SELECT rule_id, tier, citation_title, citation_publisher, citation_where, source_file, source_row
-        FROM modifier_rule WHERE list_contains($1, rule_id) ORDER BY rule_id
-    """
-    return rows(connection, query, [rules])
-
-
-def _rules(considered: list[Row]) -> tuple[list[Row], list[Any]]:
-    told = [{**row, "status": _status(row["disposition"])} for row in considered]
-    cited = ("rule_id", "tier", "citation_title", "citation_publisher", "citation_where", "rule_file", "rule_row")
-    return told, [{name: row[name] for name in cited} for row in considered if row["rule_id"]]
-
-
-def _status(disposition: str) -> str:
-    return _NOT_PUBLISHED if disposition == "not_published" else "published"
-
-
-def _meant(
-    connection: duckdb.DuckDBPyConnection, name: str, state: str | None, plan: str | None, day: date
-) -> tuple[list[Row], list[Any]]:
-    found = meaning(connection, name, plan=plan, state=state.upper() if state else None, on=day)
-    return [found._asdict()], [found.evidence] if found.evidence else []
-
-
-def _cited_by_file(found: list[Row]) -> tuple[list[Row], list[Any]]:
-    return found, sorted({row["source_file"] for row in found if row["source_file"]})
-
-
-def _price(connection: duckdb.DuckDBPyConnection, line: Line) -> tuple[list[Row], list[Any]]:
-    found = price(connection, line)
-    return [{**found, "status": _status(found["payment_status"])}], sources(found)
-
-
-def _changes(connection: duckdb.DuckDBPyConnection, code: str, limit: int) -> tuple[list[Row], list[Any]]:
-    query = """
-        SELECT * FROM change WHERE list_contains(regexp_extract_all(record_key, '[A-Za-z0-9]+'), $1)
-        ORDER BY changed_on DESC, changed_table, record_key, column_name LIMIT $2
-    """
-    found = rows(connection, query, [code, limit])
-    return found, sorted({f"{row['source']} {row['from_release']} to {row['to_release']}" for row in found})
+        raise ToolError(f"'{on[:40] if on else ''}' is no date: expected YYYY-MM-DD.") from error

@@ -34,6 +34,10 @@ RENUMBERED = Limits(most_changed_percent=100)
 """Limits of tables whose numbers are a release's own and may all change at once."""
 
 
+OF_ITS_TEXTS = "CC0-1.0 or US-GOV in an open build; in a licensed build that of the texts that its words are from"
+"""Licence of tables whose words an open build takes from openly licensed texts only, a licensed one from every text."""
+
+
 class TableFacts(NamedTuple):
     """What is said about a table as a whole."""
 
@@ -44,7 +48,7 @@ class TableFacts(NamedTuple):
     key: tuple[str, ...]
     """Columns that identify a row; exports are sorted by them."""
     licence: str
-    """Licence of the rows in an open build."""
+    """Licence of the rows; a sentence where it depends on the build."""
     expected_rows: tuple[int, int]
     """Fewest and most rows of a plausible release."""
     is_view: bool = False

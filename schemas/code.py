@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import KNOWN_FROM, Cited, Table, TableFacts, column
+from schemas.base import KNOWN_FROM, OF_ITS_TEXTS, Cited, Table, TableFacts, column
 from schemas.vocabulary import BEGINNING, CODE_PATTERN, CODE_SYSTEMS, DIAGNOSIS_PATTERN, SECTIONS
 
 _SOURCE_FILE = "Path of the raw file below raw/."
@@ -151,7 +151,7 @@ class CodeClaim(Table):
         unique = ["code_system", "code", "kind", "claim", "source_file"]
         metadata = {
             "facts": TableFacts(
-                "codes", "claim of a page", ("code_system", "code", "kind", "claim", "source_file"), "CC0-1.0", (0, 1_000_000)
+                "codes", "claim of a page", ("code_system", "code", "kind", "claim", "source_file"), OF_ITS_TEXTS, (0, 1_000_000)
             )
         }
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import ABOUT_THE_RUN, Table, TableFacts, column
+from schemas.base import ABOUT_THE_RUN, OF_ITS_TEXTS, Table, TableFacts, column
 from schemas.vocabulary import SEVERITIES
 
 
@@ -84,7 +84,7 @@ class Change(Table):
                 "pipeline",
                 "changed cell and release",
                 ("changed_table", "record_key", "column_name", "to_release"),
-                "US-GOV",
+                OF_ITS_TEXTS,
                 (0, 100_000_000),
                 limits=ABOUT_THE_RUN,
             )
@@ -112,7 +112,7 @@ class Finding(Table):
                 "pipeline",
                 "finding",
                 ("source_file", "source_row", "rule_id", "column_name"),
-                "CC0-1.0",
+                OF_ITS_TEXTS,
                 (0, 1_000_000),
                 limits=ABOUT_THE_RUN,
             )

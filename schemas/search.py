@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from schemas.base import Table, TableFacts, column
+from schemas.base import OF_ITS_TEXTS, Table, TableFacts, column
 
 
 class SearchWord(Table):
@@ -29,6 +29,6 @@ class SearchWord(Table):
         unique = ["kind", "word", "subject"]
         metadata = {
             "facts": TableFacts(
-                "codes", "word of a code, modifier or payer", ("kind", "word", "subject"), "CC0-1.0", (100, 5_000_000)
+                "codes", "word of a code, modifier or payer", ("kind", "word", "subject"), OF_ITS_TEXTS, (100, 5_000_000)
             )
         }

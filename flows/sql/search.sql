@@ -11,16 +11,18 @@ COMMENT ON COLUMN search_stop_word.word IS 'The word in small letters.';
 -- How well a word of the texts stands for a word of the question: 1 is the same word. Only words that no text holds are taken as misspelt.
 CREATE OR REPLACE MACRO search_matches(the_text, as_kind) AS TABLE
 WITH given AS (
-    SELECT DISTINCT unnest(regexp_extract_all(lower(strip_accents(left(the_text, 200))), '[a-z0-9]+')) AS asked
+    SELECT
+        list_distinct(regexp_extract_all(lower(strip_accents(left(the_text, 200))), '[a-z0-9]+')) AS words,
+        (SELECT list(stop.word) FROM search_stop_word AS stop) AS left_out
 ),
-chosen AS (
-    SELECT given.asked, regexp_replace(given.asked, '([^s])s$', '\1') AS stem
+telling AS (
+    SELECT given.words, list_filter(given.words, lambda each_word: NOT list_contains(given.left_out, each_word)) AS kept
     FROM given
-    WHERE given.asked NOT IN (SELECT stop.word FROM search_stop_word AS stop)
-        OR NOT EXISTS (SELECT 1 FROM given AS any_other WHERE any_other.asked NOT IN (SELECT stop.word FROM search_stop_word AS stop))
 ),
+asked_words AS (SELECT unnest(CASE WHEN len(telling.kept) > 0 THEN telling.kept ELSE telling.words END) AS asked FROM telling),
+chosen AS (SELECT asked_words.asked, regexp_replace(asked_words.asked, '([^s])s$', '\1') AS stem FROM asked_words),
 vocabulary AS (
-    SELECT found.kind, found.word, found.subject_count
+    SELECT found.kind, found.word, found.subject_count, found.weight
     FROM search_word AS found
     WHERE found.is_first AND (as_kind IS NULL OR list_contains(as_kind, found.kind))
 ),
@@ -36,7 +38,9 @@ as_written AS (
             ELSE 0.5 + 0.4 * length(chosen.stem) / length(vocabulary.word)
         END AS likeness
     FROM chosen
-    JOIN vocabulary ON vocabulary.word = chosen.asked OR (length(chosen.stem) >= 3 AND starts_with(vocabulary.word, chosen.stem))
+    JOIN vocabulary
+        ON left(vocabulary.word, 3) = left(chosen.asked, 3)  -- follows from what comes next, and lets words be found by a hash
+        AND (vocabulary.word = chosen.asked OR (length(chosen.stem) >= 3 AND starts_with(vocabulary.word, chosen.stem)))
 ),
 unknown AS (
     SELECT chosen.asked
@@ -54,7 +58,8 @@ misspelt AS (
         0.7 * jaro_winkler_similarity(vocabulary.word, unknown.asked) AS likeness
     FROM unknown
     JOIN vocabulary
-        ON abs(length(vocabulary.word) - length(unknown.asked)) <= 3
+        ON (vocabulary.weight < 10 OR vocabulary.kind <> 'code')  -- a code has digits, so it is never one slip from a word without any
+        AND abs(length(vocabulary.word) - length(unknown.asked)) <= 3
         AND jaro_winkler_similarity(vocabulary.word, unknown.asked, 0.85) > 0
         AND damerau_levenshtein(rtrim(vocabulary.word, 's'), rtrim(unknown.asked, 's'))
             <= CASE WHEN length(unknown.asked) < 8 THEN 1 ELSE 2 END
@@ -93,46 +98,47 @@ QUALIFY place <= max_rows;
 
 COMMENT ON MACRO TABLE search_ranked IS 'Subjects that hold the words of a question: first those that hold most of them, then by weight and rarity: search_ranked(text, kinds, rows).';
 
-CREATE OR REPLACE MACRO search(the_text, max_rows := 20, as_kind := NULL) AS TABLE
+CREATE OR REPLACE MACRO search_code_texts(the_text, as_kind, max_rows) AS TABLE
 WITH ranked AS (SELECT hit.* FROM search_ranked(the_text, as_kind, max_rows) AS hit),
+best AS (
+    SELECT
+        told.code,
+        max_by(
+            struct_pack(description := told.description, licence := told.licence, source_file := told.source_file),
+            [
+                CAST(told.valid_to IS NULL AS INTEGER),
+                list_position(['short', 'overview', 'plain_language', 'long', 'official'], told.kind)
+            ]
+        ) AS told
+    FROM ranked
+    JOIN code_description AS told ON ranked.kind = 'code' AND told.code = ranked.subject
+    GROUP BY told.code
+)
+SELECT ranked.*, best.told.description AS text, best.told.licence AS licence, best.told.source_file AS source_file
+FROM ranked
+LEFT JOIN best ON ranked.kind = 'code' AND best.code = ranked.subject;
+
+COMMENT ON MACRO TABLE search_code_texts IS 'Subjects as search_ranked has them, codes with the text that describes them best: search_code_texts(text, kinds, rows).';
+
+CREATE OR REPLACE MACRO search(the_text, max_rows := 20, as_kind := NULL) AS TABLE
+WITH ranked AS (SELECT hit.* FROM search_code_texts(the_text, as_kind, max_rows) AS hit),
 named AS (
     SELECT
-        'code' AS kind,
+        'modifier' AS kind,
         ranked.subject,
-        max_by(told.description, [
-            CAST(told.valid_to IS NULL AS INTEGER),
-            list_position(['short', 'overview', 'plain_language', 'long', 'official'], told.kind)
-        ]) AS text,
-        max_by(told.licence, [
-            CAST(told.valid_to IS NULL AS INTEGER),
-            list_position(['short', 'overview', 'plain_language', 'long', 'official'], told.kind)
-        ]) AS licence,
-        max_by(told.source_file, [
-            CAST(told.valid_to IS NULL AS INTEGER),
-            list_position(['short', 'overview', 'plain_language', 'long', 'official'], told.kind)
-        ]) AS source_file
-    FROM ranked
-    JOIN code_description AS told ON told.code = ranked.subject
-    WHERE ranked.kind = 'code'
-    GROUP BY ranked.subject
-    UNION ALL
-    SELECT
-        'modifier',
-        ranked.subject,
-        max_by(known.modifier_name, known.valid_from),
-        'CC0-1.0',
-        max_by(known.source_file, known.valid_from)
+        max_by(known.modifier_name, known.valid_from) AS text,
+        max_by(known.source_file, known.valid_from) AS source_file
     FROM ranked
     JOIN modifier AS known ON known.modifier = ranked.subject
     WHERE ranked.kind = 'modifier'
     GROUP BY ranked.subject
     UNION ALL
-    SELECT 'payer', ranked.subject, insurer.payer_name, 'CC0-1.0', insurer.source_file
+    SELECT 'payer', ranked.subject, insurer.payer_name, insurer.source_file
     FROM ranked
     JOIN payer AS insurer ON insurer.payer_id = ranked.subject
     WHERE ranked.kind = 'payer'
     UNION ALL
-    SELECT 'organization', ranked.subject, body.organization_name || ' (' || body.payer_id || ')', 'CC0-1.0', body.source_file
+    SELECT 'organization', ranked.subject, body.organization_name || ' (' || body.payer_id || ')', body.source_file
     FROM ranked
     JOIN payer_organization AS body ON body.organization_id = ranked.subject
     WHERE ranked.kind = 'organization'
@@ -144,9 +150,9 @@ SELECT
     ranked.score,
     ranked.words_found,
     ranked.matched,
-    named.text,
-    named.licence,
-    named.source_file
+    coalesce(named.text, ranked.text) AS text,
+    CASE WHEN named.text IS NULL THEN ranked.licence ELSE 'CC0-1.0' END AS licence,
+    coalesce(named.source_file, ranked.source_file) AS source_file
 FROM ranked
 LEFT JOIN named ON named.kind = ranked.kind AND named.subject = ranked.subject
 ORDER BY ranked.place;
@@ -154,8 +160,8 @@ ORDER BY ranked.place;
 COMMENT ON MACRO TABLE search IS 'Codes, modifiers, payers and organizations whose words come closest to a text, the best first, misspellings included: search(text, max_rows :=, as_kind := [''code'']). Where the build may carry no text about a code, text is empty and the code is found by its number only.';
 
 CREATE OR REPLACE MACRO search_codes(the_text, max_rows := 20) AS TABLE
-SELECT hit.place, hit.id AS code, hit.score, hit.matched, hit.text, hit.licence, hit.source_file
-FROM search(the_text, max_rows := max_rows, as_kind := ['code']) AS hit
+SELECT hit.place, hit.subject AS code, hit.score, hit.matched, hit.text, hit.licence, hit.source_file
+FROM search_code_texts(the_text, ['code'], max_rows) AS hit
 ORDER BY hit.place;
 
 COMMENT ON MACRO TABLE search_codes IS 'Codes whose texts come closest: search_codes(text, max_rows :=).';

@@ -15,7 +15,7 @@ from flows.pipeline import Outcome, run, unchanged
 from flows.settings import Settings
 from flows.verification import verify
 from schemas import TABLES, table
-from schemas.base import Table
+from schemas.base import OF_ITS_TEXTS, Table
 from tests.end_to_end.raw_folder import PFS, changed, copied, exported_bytes, restated
 
 CANARY = re.compile(rb"LICENSED WORDS")
@@ -66,6 +66,11 @@ def test_a_licensed_build_holds_it_so_the_search_can_find_it(raw_with_descriptor
             ("official", "LICENSED WORDS 96405, long form", "AMA"),
             ("short", "LICENSED WORDS 96405", "AMA"),
         ]
+        assert connection.execute("SELECT count(*) FROM search_word WHERE word = 'licensed'").fetchone() != (0,)
+        path = str(release / "parquet" / "search_word.parquet")
+        query = "SELECT decode(value) FROM parquet_kv_metadata($1) WHERE decode(key) = 'licence'"
+        assert connection.execute(query, [path]).fetchall() == [(OF_ITS_TEXTS,)]
+    assert f"Licence: {OF_ITS_TEXTS}." in (release / "DICTIONARY.md").read_text(encoding="utf-8").partition("## search_word")[2]
 
 
 def test_the_same_inputs_make_the_same_bytes_at_any_thread_count(tmp_path: Path, release: Path, published: Outcome) -> None:
