@@ -8,7 +8,6 @@ from flows.answers import explain, rows
 from flows.explore import questions
 from flows.explore.questions import View, asked, day_of
 from flows.explore.releases import Releases
-from flows.explore.search import search
 
 router = APIRouter(prefix="/api", tags=["api"])
 _Text = Annotated[str | None, Query(max_length=100)]
@@ -131,10 +130,10 @@ def explain_cell(
 
 
 @router.get("/changes")
-def changes(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
-    """What later releases changed."""
+def changes(request: Request, table: _Text = None, source: _Text = None, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+    """What later releases of the sources changed."""
     with releases_of(request).cursor() as connection:
-        return _page(questions.changes(connection, limit + 1, offset), limit, offset)
+        return _page(questions.changes(connection, limit + 1, offset, table=table, source=source), limit, offset)
 
 
 @router.get("/contradictions")
@@ -146,9 +145,9 @@ def contradictions(request: Request, limit: _Limit = 100, offset: _Offset = 0) -
 
 @router.get("/search")
 def found(request: Request, q: Annotated[str, Query(max_length=200)] = "", limit: _Limit = 12, offset: _Offset = 0) -> Answer:
-    """Codes, modifiers and payers that a text may mean."""
+    """Codes, modifiers, payers and organizations that a text may mean."""
     with releases_of(request).cursor() as connection:
-        return _page(search(connection, q, limit=limit + 1, offset=offset), limit, offset)
+        return _page(questions.search(connection, q, limit=limit + 1, offset=offset), limit, offset)
 
 
 @router.get("/health")

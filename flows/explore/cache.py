@@ -62,7 +62,10 @@ class Front:
         kept = self._kept.get((str(tag), address))
         if kept is None:
             kept = await self._made(scope, receive)
-            self._keep((str(tag), address), kept)
+            if tag == self._tag():
+                self._keep((str(tag), address), kept)
+            else:
+                tag = None  # The release was switched meanwhile: the answer may be of either one.
         start, body = kept
         secured = _secured(send, tag if start["status"] == _OK else None)
         await secured({**start, "headers": list(start["headers"])})

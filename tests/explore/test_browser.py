@@ -63,7 +63,7 @@ def test_a_click_then_another_date_changes_the_answer(page: Any) -> None:
 def test_download(page: Any) -> None:
     page.goto("/codes/19307?on=2025-10-05")
     with page.expect_download() as waiting:
-        page.click("text=CSV")
+        page.click("a:has-text('CSV of modifiers')")
     assert waiting.value.suggested_filename == "19307_modifiers.csv"
 
 
