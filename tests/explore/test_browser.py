@@ -65,10 +65,3 @@ def test_download(page: Any) -> None:
     with page.expect_download() as waiting:
         page.click("a:has-text('CSV of modifiers')")
     assert waiting.value.suggested_filename == "19307_modifiers.csv"
-
-
-@pytest.mark.parametrize("path", ["/", "/codes/19307?on=2025-10-05", "/payers/uhc", "/modifiers/QZ", "/contradictions"])
-def test_a_phone_needs_no_sideways_scrolling_of_the_page(page: Any, path: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
