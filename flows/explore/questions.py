@@ -81,18 +81,15 @@ def payers(connection: _Connection) -> list[Row]:
 def matrix(connection: _Connection, question: Question, organization: str = "any") -> list[Row]:
     """A code's answers of all payers, a row for each payer and governed modifier. `question` is as `checked` left it.
 
-    One call of the macro for each payer: called laterally for all at once it mixes the payers' answers.
+    An organization counts only for its own payer; the others answer for all their organizations.
     """
-    insurer = None if organization == "any" else owner(connection, organization)
-    found = [
-        row
-        for payer in rows(connection, "SELECT payer_id FROM payer")
-        for row in modifiers_for(
-            connection,
-            question._replace(payer=payer["payer_id"], organization=organization if payer["payer_id"] == insurer else "any"),
-        )
-    ]
-    return sorted(found, key=lambda row: (row["modifier"], row["payer_id"]))
+    found = modifiers_for(connection, question._replace(payer="any", organization="any"))
+    if organization == "any":
+        return found
+    insurer = owner(connection, organization)
+    own = modifiers_for(connection, question._replace(payer=insurer, organization=organization))
+    others = [row for row in found if row["payer_id"] != insurer]
+    return sorted([*others, *own], key=lambda row: (row["modifier"], row["payer_id"]))
 
 
 def payer_page(connection: _Connection, payer: str) -> dict[str, list[Row]]:
