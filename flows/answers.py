@@ -14,6 +14,9 @@ from flows.leases import leased
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
+_OWN_NAME = """
+    SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
+"""
 _PIECE_ROWS = 10_000
 
 
@@ -180,23 +183,21 @@ def _payer_meant(connection: duckdb.DuckDBPyConnection, question: Question) -> R
     Aliases that mean a payer everywhere are looked up at once; only other spellings need the resolver, which takes a second.
     """
     form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", question.payer.lower())).strip()
+    given = rows(connection, _OWN_NAME, [form])
+    if given:
+        return given[0]
     query = """
-        SELECT payer_id, organization_id, line_of_business, default_line_of_business
-        FROM (
-            SELECT payer_id, NULL AS organization_id, NULL AS line_of_business FROM payer WHERE payer_id = $1
-            UNION
-            SELECT payer_id, organization_id, line_of_business FROM payer_alias
-            WHERE comparison_form = $1 AND scope = 'global' AND match = 'is'
-                AND current_date <= coalesce(valid_to, DATE '9999-12-31')
-        ) AS meant
+        SELECT DISTINCT payer_id, organization_id, alias.line_of_business, default_line_of_business
+        FROM payer_alias AS alias
         JOIN payer USING (payer_id)
-        ORDER BY organization_id NULLS LAST, line_of_business NULLS LAST
+        WHERE comparison_form = $1 AND scope = 'global' AND match = 'is'
+            AND current_date <= coalesce(valid_to, DATE '9999-12-31')
+        ORDER BY organization_id NULLS LAST, alias.line_of_business NULLS LAST
     """
     found = rows(connection, query, [form])
     if len({row["payer_id"] for row in found}) != 1:
         return _payer_resolved(connection, question)
-    is_id = form == found[0]["payer_id"]
-    return next((row for row in found if is_id and row["organization_id"] is None), found[0])
+    return found[0]
 
 
 def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -> Row:

@@ -86,7 +86,8 @@ def effect(row: Row) -> str:
     if row["effect_percent"] is not None:
         return f"{row['effect_percent'].normalize():f} %"
     if row["effect_units"] is not None:
-        return f"{row['effect_units'].normalize():f} units"
+        units = row["effect_units"].normalize()
+        return f"{units:f} {'unit' if units == 1 else 'units'}"
     return row["effect_formula"] or {"component_row": "the component's own row", "by_report": "by report"}.get(
         row["effect_kind"], ""
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -10,6 +11,7 @@ from flows import SHIPPED_RAW
 from flows.database_name import DATABASE
 from flows.pipeline import Outcome, run
 from flows.settings import Settings
+from tests.browsers import chromium
 
 FULL_FILES = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Complete published files beside the project, where somebody put them."""
@@ -43,3 +45,10 @@ def full_files() -> Path:
     if not FULL_FILES.is_dir():
         pytest.skip("the full published files are not on this machine")
     return FULL_FILES
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium for the tests of one file: its event loop would be in the way of other files' loops."""
+    with chromium() as opened:
+        yield opened

@@ -2,20 +2,30 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 
 from flows.answers import explain, rows
 from flows.explore import questions
+from flows.explore.models import CodeFacts, Explained, Health, ModifierFacts, Page, PayerFacts, Problem, Resolved
 from flows.explore.questions import View, asked, day_of
-from flows.explore.releases import Releases
-from flows.explore.search import search
+from flows.explore.releases import Releases, identity
 
-router = APIRouter(prefix="/api", tags=["api"])
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {
+        "model": Problem,
+        "description": "A payer, scope or date that cannot be understood; the detail says what was expected.",
+    },
+    404: {"model": Problem, "description": "The release holds no such code, payer or modifier."},
+    503: {"model": Problem, "description": "There is no release to answer from."},
+}
+router = APIRouter(prefix="/api", tags=["api"], responses=_REFUSALS)
+_Code = Annotated[str, Path(max_length=20, description="Code such as 19307 or J0585.")]
+_Modifier = Annotated[str, Path(max_length=20, description="Modifier such as 62.")]
+_Payer = Annotated[str, Path(max_length=100, description="Payer's id: aetna, bcbs, cigna, medicare or uhc.")]
 _Text = Annotated[str | None, Query(max_length=100)]
 _Limit = Annotated[int, Query(ge=1, le=500, description="Rows of a page.")]
 _Offset = Annotated[int, Query(ge=0, le=100_000_000, description="Rows before the page.")]
 _On = Annotated[str | None, Query(max_length=10, description="Service date such as 2025-10-01; today where none is given.")]
-Answer = dict[str, Any]
 
 
 def releases_of(request: Request) -> Releases:
@@ -24,30 +34,30 @@ def releases_of(request: Request) -> Releases:
     return found
 
 
-def _page(found: list[dict[str, Any]], limit: int, offset: int) -> Answer:
+def _page(found: list[dict[str, Any]], limit: int, offset: int) -> Page:
     """One row more than asked for was read: it says whether there is a next page."""
-    return {"rows": found[:limit], "offset": offset, "next_offset": offset + limit if len(found) > limit else None}
+    return Page(rows=found[:limit], offset=offset, next_offset=offset + limit if len(found) > limit else None)
 
 
 @router.get("/codes")
-def codes(request: Request, on: _On = None, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+def codes(request: Request, on: _On = None, limit: _Limit = 100, offset: _Offset = 0) -> Page:
     """Codes in force on a day."""
     with releases_of(request).cursor() as connection:
         return _page(questions.codes(connection, day_of(on), limit + 1, offset), limit, offset)
 
 
 @router.get("/codes/{code}")
-def code(request: Request, code: str, on: _On = None) -> Answer:
+def code(request: Request, code: _Code, on: _On = None) -> CodeFacts:
     """Validity, texts and indicators of a code."""
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, View(day_of(on)))
-        return {"code": question.code, "on": question.on, **questions.code_facts(connection, question.code, question.on)}
+        return CodeFacts(code=question.code, on=question.on, **questions.code_facts(connection, question.code, question.on))
 
 
 @router.get("/codes/{code}/modifiers")
 def modifiers_of_code(
     request: Request,
-    code: str,
+    code: _Code,
     on: _On = None,
     payer: _Text = None,
     component: _Text = None,
@@ -56,7 +66,7 @@ def modifiers_of_code(
     organization: _Text = None,
     limit: _Limit = 500,
     offset: _Offset = 0,
-) -> Answer:
+) -> Page:
     """Answers of all payers, or one, for every governed modifier of a code."""
     view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
     with releases_of(request).cursor() as connection:
@@ -68,31 +78,31 @@ def modifiers_of_code(
 
 
 @router.get("/modifiers")
-def modifiers(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+def modifiers(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Page:
     """Modifiers."""
     with releases_of(request).cursor() as connection:
         return _page(questions.modifiers(connection, limit + 1, offset), limit, offset)
 
 
 @router.get("/modifiers/{modifier}")
-def modifier(request: Request, modifier: str) -> Answer:
+def modifier(request: Request, modifier: _Modifier) -> ModifierFacts:
     """A modifier with its rules."""
     with releases_of(request).cursor() as connection:
-        return dict(questions.modifier_page(connection, modifier))
+        return ModifierFacts(**questions.modifier_page(connection, modifier))
 
 
 @router.get("/payers")
-def payers(request: Request) -> Answer:
+def payers(request: Request) -> Page:
     """Payers."""
     with releases_of(request).cursor() as connection:
-        return {"rows": questions.payers(connection), "offset": 0, "next_offset": None}
+        return Page(rows=questions.payers(connection), offset=0, next_offset=None)
 
 
 @router.get("/payers/{payer}")
-def payer(request: Request, payer: str) -> Answer:
+def payer(request: Request, payer: _Payer) -> PayerFacts:
     """A payer with organizations, aliases and rules."""
     with releases_of(request).cursor() as connection:
-        return dict(questions.payer_page(connection, payer))
+        return PayerFacts(**questions.payer_page(connection, payer))
 
 
 @router.get("/resolve")
@@ -102,13 +112,13 @@ def resolve(
     plan: Annotated[str | None, Query(max_length=300)] = None,
     state: Annotated[str | None, Query(pattern="^[A-Za-z]{2}$")] = None,
     on: _On = None,
-) -> Answer:
+) -> Resolved:
     """Whom a payer's name means, and by which evidence."""
     from flows.names import meaning
 
     with releases_of(request).cursor() as connection:
         found = meaning(connection, name, plan=plan, state=state.upper() if state else None, on=day_of(on))
-    return {"name": name, **found._asdict()}
+    return Resolved(name=name, **found._asdict())
 
 
 @router.get("/explain")
@@ -122,39 +132,39 @@ def explain_cell(
     line_of_business: _Text = None,
     market: _Text = None,
     organization: _Text = None,
-) -> Answer:
+) -> Explained:
     """The rules considered for one cell, the winner first, with citations."""
     view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, view, payer=payer, modifier=modifier.upper())
-        return {"question": question._asdict(), "rows": explain(connection, question)}
+        return Explained(question=question._asdict(), rows=explain(connection, question))
 
 
 @router.get("/changes")
-def changes(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
-    """What later releases changed."""
+def changes(request: Request, table: _Text = None, source: _Text = None, limit: _Limit = 100, offset: _Offset = 0) -> Page:
+    """What later releases of the sources changed."""
     with releases_of(request).cursor() as connection:
-        return _page(questions.changes(connection, limit + 1, offset), limit, offset)
+        return _page(questions.changes(connection, limit + 1, offset, table=table, source=source), limit, offset)
 
 
 @router.get("/contradictions")
-def contradictions(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Answer:
+def contradictions(request: Request, limit: _Limit = 100, offset: _Offset = 0) -> Page:
     """Where sources disagree."""
     with releases_of(request).cursor() as connection:
         return _page(questions.contradictions(connection, limit + 1, offset), limit, offset)
 
 
 @router.get("/search")
-def found(request: Request, q: Annotated[str, Query(max_length=200)] = "", limit: _Limit = 12, offset: _Offset = 0) -> Answer:
-    """Codes, modifiers and payers that a text may mean."""
+def found(request: Request, q: Annotated[str, Query(max_length=200)] = "", limit: _Limit = 12, offset: _Offset = 0) -> Page:
+    """Codes, modifiers, payers and organizations that a text may mean."""
     with releases_of(request).cursor() as connection:
-        return _page(search(connection, q, limit=limit + 1, offset=offset), limit, offset)
+        return _page(questions.search(connection, q, limit=limit + 1, offset=offset), limit, offset)
 
 
 @router.get("/health")
-def health(request: Request) -> Answer:
+def health(request: Request) -> Health:
     """Whether the current release answers."""
     with releases_of(request).cursor() as connection:
         if not rows(connection, "SELECT 1 FROM payer LIMIT 1"):
             raise HTTPException(503, "The release holds no payer.")
-    return {"status": "ok"}
+    return Health(status="ok", release=identity(releases_of(request).output).release)

@@ -1,6 +1,8 @@
 """What stands between the server and the pages: limits, security headers, ETag, and answers kept by release and address."""
 
+import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from datetime import date
 from pathlib import Path
@@ -43,6 +45,7 @@ class Front:
         self._app = app
         self._releases = releases
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._making: dict[tuple[str, str], asyncio.Task[_Kept]] = {}
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,13 +62,21 @@ class Front:
             await _send_unchanged(_secured(send, tag))
             return
         address = scope["path"] + "?" + scope["query_string"].decode("latin-1")
-        kept = self._kept.get((str(tag), address))
+        key = (str(tag), address)
+        kept, timing = self._kept.get(key), "kept"
         if kept is None:
-            kept = await self._made(scope, receive)
-            self._keep((str(tag), address), kept)
+            began = time.perf_counter()
+            kept = await self._shared(key, scope)
+            timing = f"made;dur={1_000 * (time.perf_counter() - began):.1f}"
+            if tag != self._tag():
+                tag = None  # The release was switched meanwhile: the answer may be of either one.
+            else:
+                self._keep(key, kept)
+        else:
+            self._kept.move_to_end(key)
         start, body = kept
         secured = _secured(send, tag if start["status"] == _OK else None)
-        await secured({**start, "headers": list(start["headers"])})
+        await secured({**start, "headers": [*start["headers"], (b"server-timing", timing.encode())]})
         await secured({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     def _tag(self) -> str | None:
@@ -75,7 +86,15 @@ class Front:
             return None
         return f'"{current.release}.{current.changed:x}.{date.today():%Y%m%d}.{_PROGRAM}"'
 
-    async def _made(self, scope: Scope, receive: Receive) -> _Kept:
+    async def _shared(self, key: tuple[str, str], scope: Scope) -> _Kept:
+        """An answer that everybody waits for who asks for it while it is made."""
+        task = self._making.get(key)
+        if task is None:
+            task = self._making[key] = asyncio.create_task(self._made(scope))
+            task.add_done_callback(lambda _: self._making.pop(key))
+        return await asyncio.shield(task)
+
+    async def _made(self, scope: Scope) -> _Kept:
         start: Message = {}
         pieces: list[bytes] = []
 
@@ -85,11 +104,11 @@ class Front:
             else:
                 pieces.append(message.get("body", b""))
 
-        await self._app({**scope, "method": "GET"}, receive, collect)
+        await self._app({**scope, "method": "GET"}, _nothing_more, collect)
         return start, b"".join(pieces)
 
     def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
-        """Keep what was answered well; the oldest goes first, so that memory stays bounded."""
+        """Keep what was answered well; what was not asked for the longest goes first, so that memory stays bounded."""
         if kept[0]["status"] != _OK or len(kept[1]) > _LARGEST_KEPT or key in self._kept:
             return
         self._kept[key] = kept
@@ -121,6 +140,11 @@ def _secured(send: Send, tag: str | None) -> Send:
         await send(message)
 
     return secured
+
+
+async def _nothing_more() -> Message:
+    """What an answer hears that belongs to several readers: a request without content, and nobody who leaves."""
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def _send_unchanged(send: Send) -> None:

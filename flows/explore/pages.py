@@ -1,10 +1,10 @@
-"""The pages. All state stands in the address."""
+"""The pages. All state stands in the address; with `download=csv` or `download=parquet` what the page shows comes as a file."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader
 
 from flows.answers import Row, explain
@@ -13,37 +13,60 @@ from flows.explore.api import releases_of
 from flows.explore.downloads import LARGEST, as_file
 from flows.explore.questions import View, asked, day_of
 from flows.explore.releases import identity
-from flows.explore.search import search
 from flows.screen import effect
+from schemas.vocabulary import LINES_OF_BUSINESS
 
 router = APIRouter(include_in_schema=False)
-_ROWS = 500
+_ROWS = 200
 _LONGEST_CHOICE = 100
 _CHOICES = ("on", "component", "line_of_business", "market", "organization")
 _environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True)
 _environment.filters["plain"] = words.plain
 _environment.globals.update(
-    dispositions=words.DISPOSITIONS, short=words.SHORT, indicators=words.INDICATORS, meaning=words.indicator, effect=effect
+    dispositions=words.DISPOSITIONS,
+    short=words.SHORT,
+    indicators=words.INDICATORS,
+    meaning=words.indicator,
+    effect=effect,
+    linked=words.linked,
+    scope=words.scope,
+    lines_of_business=LINES_OF_BUSINESS[1:],
 )
+_Offset = Annotated[int, Query(ge=0, le=100_000_000)]
 
 
 def page(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
     """A page; what the reader chose goes along with every link."""
     chosen = {name: value for name in _CHOICES if (value := request.query_params.get(name)) and len(value) <= _LONGEST_CHOICE}
-    day = content.pop("day", None) or chosen.get("on") or str(day_of(None))
-    here = {name: value for name, value in request.query_params.items() if name != "on"}
+    here = dict(request.query_params)
     made = _environment.get_template(template).render(
         view=chosen,
-        day=day,
-        here=here,
+        day=chosen.get("on") or str(day_of(None)),
+        here={name: value for name, value in here.items() if name != "on"},
         path=request.url.path,
         release=identity(releases_of(request).output).release,
         link=lambda path, **added: words.link(path, chosen, **added),
-        again=lambda path, **added: words.link(path, dict(request.query_params), **added),
+        again=lambda path, **added: words.link(path, here, **added),
         only_day=lambda path: words.link(path, {"on": chosen["on"]} if "on" in chosen else {}),
         **content,
     )
     return HTMLResponse(made, status)
+
+
+def _answer(request: Request, template: str, name: str, parts: dict[str, list[Row]], **content: Any) -> Response:
+    """The page, or a part of what it shows as a file: the first where the address names none."""
+    kind = request.query_params.get("download")
+    if not kind:
+        return page(request, template, **content)
+    part = request.query_params.get("part") or next(iter(parts))
+    if part not in parts:
+        raise questions.UnknownNameError(f"Unknown part '{part}' of this page: expected one of {', '.join(parts)}.")
+    return as_file(parts[part], f"{name}_{part}", kind)
+
+
+def _most(request: Request) -> int:
+    """Rows that a page shows of a long list; a file has more."""
+    return LARGEST if request.query_params.get("download") else _ROWS
 
 
 def _view(request: Request) -> View:
@@ -61,9 +84,11 @@ def _view(request: Request) -> View:
 def home(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
     """The search box, and what it found."""
     with releases_of(request).cursor() as connection:
-        found = search(connection, q, limit=50)
-        sources = questions.sources(connection)
-    return page(request, "home.html", q=q, found=found, sources=sources)
+        found = questions.search(connection, q, limit=50)
+        sources = [] if q else questions.sources(connection)
+        examples = [] if q else questions.examples(connection)
+    parts = {"results": found} if q else {"sources": sources}
+    return _answer(request, "home.html", "search", parts, q=q, found=found, sources=sources, examples=examples)
 
 
 def _matrix(connection: Any, code: str, view: View) -> tuple[str, list[Row]]:
@@ -80,17 +105,21 @@ def code_page(request: Request, code: str) -> Response:
         known, found = _matrix(connection, code, view)
         facts = questions.code_facts(connection, known, view.on)
         payers = questions.payers(connection)
+        names = questions.modifier_names(connection)
     cells: dict[str, dict[str, Row]] = {}
     for row in found:
         cells.setdefault(row["modifier"], {})[row["payer_id"]] = row
     is_complete = request.query_params.get("all") == "1"
     shown = {name: by for name, by in cells.items() if is_complete or any(_says(row) for row in by.values())}
-    return page(
+    return _answer(
         request,
         "code.html",
+        known,
+        {"modifiers": [row for by in shown.values() for row in by.values()], "indicators": facts["indicators"]},
         code=known,
         facts=facts,
         payers=payers,
+        names=names,
         cells=shown,
         hidden=len(cells) - len(shown),
         first=found[0] if found else None,
@@ -109,7 +138,18 @@ def explain_page(request: Request, code: str, payer: str, modifier: str) -> Resp
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, view, payer=payer, modifier=modifier.upper())
         considered = explain(connection, question)
-    return page(request, "explain.html", question=question, considered=considered)
+        names = {row["payer_id"]: row["payer_name"] for row in questions.payers(connection)}
+        modifier_name = questions.modifier_names(connection).get(str(question.modifier))
+    return _answer(
+        request,
+        "explain.html",
+        f"{question.code}_{question.modifier}_{question.payer}",
+        {"rules": considered},
+        question=question,
+        considered=considered,
+        payer_name=names[question.payer],
+        modifier_name=modifier_name,
+    )
 
 
 @router.get("/codes/{code}/compare")
@@ -119,85 +159,107 @@ def compare_page(request: Request, code: str, left: str = "medicare", right: str
     later = view._replace(on=day_of(right_on or str(view.on)))
     with releases_of(request).cursor() as connection:
         known, ours = _matrix(connection, code, view)
-        _, theirs = _matrix(connection, code, later)
+        theirs = ours if later == view else _matrix(connection, code, later)[1]
         payers = questions.payers(connection)
     pairs = questions.compared(
         [row for row in ours if row["payer_id"] == left], [row for row in theirs if row["payer_id"] == right]
     )
-    return page(request, "compare.html", code=known, pairs=pairs, payers=payers, left=left, right=right, right_day=str(later.on))
+    names = {row["payer_id"]: row["payer_name"] for row in payers}
+    for payer in (left, right):
+        if payer not in names:
+            raise questions.UnknownNameError(f"Unknown payer '{payer}': expected one of {', '.join(names)}.")
+    return _answer(
+        request,
+        "compare.html",
+        f"{known}_{left}_{right}",
+        {"differences": [questions.side_by_side(pair, (view.on, later.on)) for pair in pairs if pair["differs"]]},
+        code=known,
+        pairs=pairs,
+        payers=payers,
+        names=names,
+        left=left,
+        right=right,
+        right_day=str(later.on),
+    )
 
 
 @router.get("/payers")
 def payers_page(request: Request) -> Response:
     """All payers."""
     with releases_of(request).cursor() as connection:
-        return page(request, "payers.html", payers=questions.payers(connection))
+        found = questions.payers(connection)
+    return _answer(request, "payers.html", "all", {"payers": found}, payers=found)
 
 
 @router.get("/payers/{payer}")
 def payer_page(request: Request, payer: str) -> Response:
     """A payer: organizations, aliases, rules over time."""
+    on = _view(request).on
     with releases_of(request).cursor() as connection:
         found = questions.payer_page(connection, payer)
-    return page(request, "payer.html", found=found, bars=words.timeline(found["rules"]), as_of=_view(request).on)
+    parts = {name: found[name] for name in ("rules", "organizations", "aliases")}
+    name = found["payer"][0]["payer_id"]
+    return _answer(request, "payer.html", name, parts, found=found, line=words.timeline(found["rules"], on))
+
+
+@router.get("/organizations/{organization}")
+def organization_page(request: Request, organization: str) -> Response:
+    """An organization stands on the page of its payer."""
+    with releases_of(request).cursor() as connection:
+        payer = questions.owner(connection, organization)
+    return RedirectResponse(words.link(f"/payers/{payer}", {"on": request.query_params.get("on", "")}) + f"#{organization}", 307)
 
 
 @router.get("/modifiers")
 def modifiers_page(request: Request) -> Response:
     """All modifiers."""
     with releases_of(request).cursor() as connection:
-        return page(request, "modifiers.html", modifiers=questions.modifiers(connection, 1_000))
+        found = questions.modifiers(connection, 1_000)
+    return _answer(request, "modifiers.html", "all", {"modifiers": found}, modifiers=found)
 
 
 @router.get("/modifiers/{modifier}")
 def modifier_page(request: Request, modifier: str) -> Response:
     """A modifier: names over time, groups, rules."""
+    on = _view(request).on
     with releases_of(request).cursor() as connection:
         found = questions.modifier_page(connection, modifier)
-    return page(request, "modifier.html", found=found, bars=words.timeline(found["rules"]), as_of=_view(request).on)
+    parts = {name: found[name] for name in ("rules", "groups")}
+    name = found["modifier"][0]["modifier"]
+    return _answer(request, "modifier.html", name, parts, found=found, line=words.timeline(found["rules"], on))
 
 
 @router.get("/contradictions")
-def contradictions_page(request: Request) -> Response:
+def contradictions_page(request: Request, offset: _Offset = 0) -> Response:
     """Where sources disagree."""
+    most = _most(request)
     with releases_of(request).cursor() as connection:
-        return page(request, "contradictions.html", found=questions.contradictions(connection, _ROWS))
+        found = questions.contradictions(connection, most + 1, offset)
+    return _answer(
+        request, "contradictions.html", "all", {"contradictions": found[:most]}, found=found[:most], next=_next(found, offset)
+    )
 
 
 @router.get("/changes")
-def changes_page(request: Request) -> Response:
-    """What the newest releases of the sources changed."""
+def changes_page(request: Request, table: str | None = None, source: str | None = None, offset: _Offset = 0) -> Response:
+    """What this release changed, and what the newest releases of the sources changed."""
+    most = _most(request)
     with releases_of(request).cursor() as connection:
-        return page(request, "changes.html", found=questions.changes(connection, _ROWS), sources=questions.sources(connection))
+        found = questions.changes(connection, most + 1, offset, table=table, source=source)
+        summary = questions.changes_counted(connection)
+    before = questions.release_before(releases_of(request).output)
+    parts = {"changes": found[:most], "summary": summary, "release": before["counts"]}
+    return _answer(
+        request, "changes.html", "all", parts, found=found[:most], next=_next(found, offset), summary=summary, before=before
+    )
+
+
+def _next(found: list[Row], offset: int) -> int | None:
+    """Where the next page of a list begins; one row more than shown was read."""
+    return offset + _ROWS if len(found) > _ROWS else None
 
 
 @router.get("/docs")
 def docs_page(request: Request) -> Response:
     """The API in words, made from its OpenAPI description; nothing is loaded from elsewhere."""
     return page(request, "docs.html", api=request.app.openapi())
-
-
-@router.get("/download/codes/{code}/{kind}")
-def download_code(request: Request, code: str, kind: str) -> Response:
-    """The matrix of a code as a file."""
-    with releases_of(request).cursor() as connection:
-        known, found = _matrix(connection, code, _view(request))
-    return as_file(found, f"{known}_modifiers", kind)
-
-
-@router.get("/download/{what}/{kind}")
-def download(request: Request, what: str, kind: str) -> Response:
-    """A whole list as a file."""
-    lists = {"contradictions": questions.contradictions, "changes": questions.changes, "modifiers": questions.modifiers}
-    if what not in lists:
-        raise questions.NoAnswerError(f"There is no list '{what}': expected one of {', '.join(lists)}.")
-    with releases_of(request).cursor() as connection:
-        return as_file(lists[what](connection, LARGEST), what, kind)
-
-
-@router.get("/download/payers/{payer}/{kind}")
-def download_payer(request: Request, payer: str, kind: str) -> Response:
-    """A payer's rules as a file."""
-    with releases_of(request).cursor() as connection:
-        found = questions.payer_page(connection, payer)
-    return as_file(found["rules"], f"{found['payer'][0]['payer_id']}_rules", kind)

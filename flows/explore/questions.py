@@ -1,11 +1,14 @@
 """Every query of the application; parameters are bound. Each function takes a cursor and returns rows."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
 from flows.answers import NoAnswerError, Question, Row, UnknownNameError, checked, modifiers_for, rows
+from flows.releases import json_object
+from flows.search import search as found_by_words
 from schemas.vocabulary import BEGINNING
 
 _Connection = duckdb.DuckDBPyConnection
@@ -78,18 +81,15 @@ def payers(connection: _Connection) -> list[Row]:
 def matrix(connection: _Connection, question: Question, organization: str = "any") -> list[Row]:
     """A code's answers of all payers, a row for each payer and governed modifier. `question` is as `checked` left it.
 
-    One call of the macro for each payer: called laterally for all at once it mixes the payers' answers.
+    An organization counts only for its own payer; the others answer for all their organizations.
     """
-    insurer = None if organization == "any" else owner(connection, organization)
-    found = [
-        row
-        for payer in rows(connection, "SELECT payer_id FROM payer")
-        for row in modifiers_for(
-            connection,
-            question._replace(payer=payer["payer_id"], organization=organization if payer["payer_id"] == insurer else "any"),
-        )
-    ]
-    return sorted(found, key=lambda row: (row["modifier"], row["payer_id"]))
+    found = modifiers_for(connection, question._replace(payer="any", organization="any"))
+    if organization == "any":
+        return found
+    insurer = owner(connection, organization)
+    own = modifiers_for(connection, question._replace(payer=insurer, organization=organization))
+    others = [row for row in found if row["payer_id"] != insurer]
+    return sorted([*others, *own], key=lambda row: (row["modifier"], row["payer_id"]))
 
 
 def payer_page(connection: _Connection, payer: str) -> dict[str, list[Row]]:
@@ -145,10 +145,56 @@ def contradictions(connection: _Connection, limit: int, offset: int = 0) -> list
     return rows(connection, query, [limit, offset])
 
 
-def changes(connection: _Connection, limit: int, offset: int = 0) -> list[Row]:
-    """Changed cells, the newest release first."""
-    query = "SELECT * FROM change ORDER BY to_release DESC, changed_table, record_key, column_name LIMIT $1 OFFSET $2"
-    return rows(connection, query, [limit, offset])
+def changes(
+    connection: _Connection, limit: int, offset: int = 0, *, table: str | None = None, source: str | None = None
+) -> list[Row]:
+    """Changed cells, of one table or source or of all, the newest release first."""
+    query = """
+        SELECT * FROM change
+        WHERE changed_table = coalesce($1, changed_table) AND source = coalesce($2, source)
+        ORDER BY to_release DESC, changed_table, record_key, column_name LIMIT $3 OFFSET $4
+    """
+    return rows(connection, query, [table or None, source or None, limit, offset])
+
+
+def changes_counted(connection: _Connection) -> list[Row]:
+    """Changed cells and records by source, releases and table."""
+    query = """
+        SELECT source, from_release, to_release, changed_table,
+            count(DISTINCT record_key) FILTER (WHERE change_kind = 'added') AS added,
+            count(DISTINCT record_key) FILTER (WHERE change_kind = 'removed') AS removed,
+            count(DISTINCT record_key) FILTER (WHERE change_kind = 'changed') AS changed
+        FROM change GROUP BY ALL ORDER BY to_release DESC, source, changed_table
+    """
+    return rows(connection, query)
+
+
+def release_before(output: Path) -> dict[str, Any]:
+    """What the current release changed against the one before: `against`, and `counts` by table, payer and kind."""
+    found = json_object(output / "current" / "changes.json")
+    return {"against": found.get("against"), "counts": found.get("counts") or []}
+
+
+def modifier_names(connection: _Connection) -> dict[str, str]:
+    """Names of modifiers, each as it is named last."""
+    query = "SELECT modifier, max_by(modifier_name, valid_from) AS name FROM modifier GROUP BY modifier"
+    return {row["modifier"]: row["name"] for row in rows(connection, query)}
+
+
+def examples(connection: _Connection) -> list[Row]:
+    """Codes to begin with: those that a page tells about, with its first sentence."""
+    query = """
+        SELECT code, min(split_part(description, '. ', 1)) AS told FROM code_description
+        WHERE kind = 'overview' GROUP BY code ORDER BY code LIMIT 6
+    """
+    return rows(connection, query)
+
+
+def search(connection: _Connection, text: str, *, limit: int, offset: int = 0) -> list[Row]:
+    """What a text may mean, the best first: `kind`, `id`, `matched`, `text` and more; nothing for an empty text."""
+    if not text.strip():
+        return []
+    return found_by_words(connection, text, limit=limit + offset)[offset:]
 
 
 def sources(connection: _Connection) -> list[Row]:
@@ -170,3 +216,12 @@ def compared(left: list[Row], right: list[Row]) -> list[dict[str, Any]]:
         for row in left
         if row["modifier"] in other
     ]
+
+
+def side_by_side(pair: dict[str, Any], days: tuple[date, date]) -> Row:
+    """A pair of answers as one row of a file."""
+    told: Row = {"modifier": pair["modifier"]}
+    for side, day in zip(("left", "right"), days, strict=True):
+        told[f"{side}_on"] = day
+        told |= {f"{side}_{name}": value for name, value in pair[side].items() if name != "modifier"}
+    return told

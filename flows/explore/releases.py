@@ -73,6 +73,8 @@ class Releases:
             if self._open is None or self._open[0] != current:
                 self._stack.close()
                 self._open = None
-                self._open = (current, self._stack.enter_context(opened(self._output)))
+                connection = self._stack.enter_context(opened(self._output))
+                connection.execute("SET threads = 1")  # Questions are small, and many come at once.
+                self._open = (current, connection)
             self._asking += 1
             return self._open[1]

@@ -1,8 +1,9 @@
 """Values in words, and links that carry what the reader chose."""
 
+import re
 from collections.abc import Mapping
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from flows.answers import Row
@@ -18,6 +19,10 @@ DISPOSITIONS = {
     "not_published": "Not published",
 }
 SHORT = {**DISPOSITIONS, "allowed_with_documentation": "With documents", "not_published": "—", "not_applicable": "N/A"}
+_YEARS_SHOWN = 5
+_YEAR_WIDTH = 26
+"""Units that a year's four digits take in the picture."""
+_ADDRESS = re.compile(r"https://[^\s;,]+|\b(?:[a-z0-9-]+\.)+(?:com|gov|net|org)\b(?:/[\w./-]*\w)?")
 _SURGEONS = {
     "0": "not permitted",
     "1": "with documentation of medical necessity",
@@ -120,15 +125,52 @@ def link(path: str, view: Mapping[str, str], **added: Any) -> str:
     return quote(path) + (f"?{urlencode(sorted(kept.items()))}" if kept else "")
 
 
-def timeline(found: list[Row], width: int = 600) -> list[dict[str, Any]]:
-    """Rules as bars in a picture `width` units wide, from the oldest start to a year after the newest day named."""
+class Timeline(NamedTuple):
+    """Rules as bars in a picture, with the years below and the day that the reader chose."""
+
+    bars: list[dict[str, Any]]
+    years: list[tuple[float, int]]
+    day_x: float | None
+
+
+def timeline(found: list[Row], on: date, width: int = 240) -> Timeline:
+    """Rules in a picture `width` units wide, from the oldest start to a year after the newest day named or today."""
     days = [day for row in found for day in (row["effective_from"], row["effective_to"]) if day]
     if not days:
-        return []
-    first, last = min(days).toordinal(), max(*days, date.today()).toordinal() + 365
+        return Timeline([], [], None)
+    first, last = min(days), max(*days, date.today()) + timedelta(days=365)
+
+    def place(day: date) -> float:
+        return float(round((day - first).days * width / (last - first).days, 1))
+
     bars = []
     for row in found:
-        begin = (row["effective_from"].toordinal() - first) * width / (last - first)
-        end = ((row["effective_to"].toordinal() if row["effective_to"] else last) - first) * width / (last - first)
-        bars.append({"rule": row, "x": round(begin, 1), "width": max(2.0, round(end - begin, 1))})
-    return bars
+        begin, end = row["effective_from"], row["effective_to"]
+        length = max(2.0, round(place(end or last) - place(begin), 1))
+        bars.append({"rule": row, "x": place(begin), "width": length, "is_in_force": begin <= on <= (end or date.max)})
+    step = -(-(last.year - first.year) // _YEARS_SHOWN)
+    years = [(place(date(year, 1, 1)), year) for year in range(first.year + 1, last.year + 1, step)]
+    return Timeline(
+        bars, years[: -1 if years and years[-1][0] > width - _YEAR_WIDTH else None], place(on) if first <= on <= last else None
+    )
+
+
+def linked(text: str | None) -> list[tuple[str, str | None]]:
+    """A citation's place in pieces, each with its address where it is one: `https://...` or a bare host such as `example.com`."""
+    pieces: list[tuple[str, str | None]] = []
+    rest = 0
+    for found in _ADDRESS.finditer(text or ""):
+        address = found[0] if "://" in found[0] else f"https://{found[0]}"
+        pieces += [((text or "")[rest : found.start()], None), (found[0], address)]
+        rest = found.end()
+    return [piece for piece in [*pieces, ((text or "")[rest:], None)] if piece[0]]
+
+
+def scope(row: Row) -> str:
+    """Whom a rule is for, in words."""
+    said = [
+        "every organization" if row["organization_id"] == "any" else row["organization_id"],
+        "every line of business" if row["line_of_business"] == "any" else plain(row["line_of_business"]),
+        "every state" if row["market"] == "any" else row["market"],
+    ]
+    return ", ".join(said)

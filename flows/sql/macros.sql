@@ -38,7 +38,7 @@ WITH asked AS (
         GROUP BY listed.code
     ) AS known
     CROSS JOIN payer AS insurer
-    WHERE insurer.payer_id = lower(the_payer)
+    WHERE lower(the_payer) IN (insurer.payer_id, 'any')
 ),
 governed AS (SELECT DISTINCT rule.modifier FROM modifier_rule AS rule WHERE rule.modifier <> 'any'),
 releases AS (
@@ -52,7 +52,7 @@ answers AS (
     SELECT
         cell.*,
         row_number() OVER (
-            PARTITION BY cell.modifier
+            PARTITION BY cell.payer_id, cell.modifier
             ORDER BY line.distance, (cell.market <> 'any') DESC, (cell.line_of_business <> 'any') DESC
         ) AS place
     FROM asked
@@ -108,11 +108,11 @@ SELECT
 FROM asked
 CROSS JOIN governed
 CROSS JOIN releases
-LEFT JOIN answers ON answers.modifier = governed.modifier AND answers.place = 1
+LEFT JOIN answers ON answers.payer_id = asked.asked_payer AND answers.modifier = governed.modifier AND answers.place = 1
 LEFT JOIN modifier_rule AS applied ON applied.rule_id = answers.rule_id
-ORDER BY governed.modifier;
+ORDER BY governed.modifier, asked.asked_payer;
 
-COMMENT ON MACRO TABLE modifiers_for IS 'Every governed modifier of a code for a payer on a day: modifiers_for(code, payer, on_date, as_component :=, for_line :=, in_market :=, for_organization :=). Without a line of business the payer''s default is taken.';
+COMMENT ON MACRO TABLE modifiers_for IS 'Every governed modifier of a code for a payer on a day: modifiers_for(code, payer, on_date, as_component :=, for_line :=, in_market :=, for_organization :=). The payer any stands for all of them. Without a line of business the payer''s default is taken.';
 
 CREATE OR REPLACE MACRO explain(
     the_code,
@@ -135,7 +135,7 @@ WITH answer AS (
         in_market := in_market,
         for_organization := for_organization
     ) AS given
-    WHERE given.modifier = upper(the_modifier)
+    WHERE given.modifier = upper(the_modifier) AND lower(the_payer) <> 'any'
 ),
 asked AS (
     SELECT

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from flows.database_name import DATABASE
-from flows.explore.words import link, timeline
+from flows.explore.words import link, linked, timeline
 from tests.explore.conftest import HOSTILE, switch
 
 
@@ -33,7 +34,13 @@ def test_pages_say_what_they_are(site: str) -> None:
         ("/codes/19307?organization=nobody", 400, "Unknown organization &#39;nobody&#39;"),
         ("/codes/19307?line_of_business=%27%20OR%201=1", 400, "Unknown line of business"),
         ("/payers/nobody", 404, "Payer &#39;nobody&#39; is not in this release."),
-        ("/download/finding/csv", 404, "There is no list"),
+        (
+            "/payers/uhc?download=csv&part=secrets",
+            400,
+            "Unknown part &#39;secrets&#39; of this page: expected one of rules, organizations, aliases.",
+        ),
+        ("/contradictions?download=exe", 400, "Unknown format &#39;exe&#39;: expected csv or parquet."),
+        ("/codes/19307/compare?left=nobody", 400, "Unknown payer &#39;nobody&#39;: expected one of aetna"),
         ("/api/codes/99999", 404, "Code 99999 is not among the"),
         ("/api/codes?limit=501", 422, "less than or equal to 500"),
         ("/codes/19307?q=" + "x" * 5_000, 414, "The address is too long: at most 4,096 characters."),
@@ -77,12 +84,45 @@ def test_an_answer_that_is_still_true_is_not_sent_again(site: str) -> None:
 
 
 def test_files_hold_what_the_page_shows(site: str) -> None:
-    csv = pl.read_csv(httpx.get(site + "/download/codes/19307/csv?on=2025-10-05").content, infer_schema=False)
-    parquet = pl.read_parquet(io.BytesIO(httpx.get(site + "/download/codes/19307/parquet?on=2025-10-05").content))
-    shown = httpx.get(site + "/api/codes/19307/modifiers?on=2025-10-05").json()["rows"]
-    keys = [(row["modifier"], row["payer_id"], row["disposition"]) for row in shown]
-    assert csv.select("modifier", "payer_id", "disposition").rows() == keys
-    assert parquet.select("modifier", "payer_id", "disposition").rows() == keys
+    address = site + "/codes/19307?on=2025-10-05"
+    whole = httpx.get(site + "/api/codes/19307/modifiers?on=2025-10-05").json()["rows"]
+    keys = [(row["modifier"], row["payer_id"], row["disposition"]) for row in whole]
+    says = {
+        row["modifier"] for row in whole if row["disposition"] not in {"not_published", "not_applicable"} or row["effect_percent"]
+    }
+    for addition, expected in (("&all=1", keys), ("", [key for key in keys if key[0] in says])):
+        csv = pl.read_csv(httpx.get(f"{address}{addition}&download=csv").content, infer_schema=False)
+        parquet = pl.read_parquet(io.BytesIO(httpx.get(f"{address}{addition}&download=parquet").content))
+        assert csv.select("modifier", "payer_id", "disposition").rows() == expected
+        assert parquet.select("modifier", "payer_id", "disposition").rows() == expected
+    assert 0 < len(says) < len({modifier for modifier, _, _ in keys})
+
+
+@pytest.mark.parametrize(
+    ("path", "columns"),
+    [
+        ("/?q=anesthesia", {"kind", "id", "text"}),
+        ("/?x=1", {"source", "release_id"}),
+        ("/codes/19307?on=2025-10-05&part=indicators", {"component", "co_surgeon_code"}),
+        ("/codes/19307/explain?payer=medicare&modifier=54&on=2025-10-05", {"rule_id", "citation_where", "indicator_values"}),
+        (
+            "/codes/19307/compare?left=uhc&right=medicare&on=2025-10-05",
+            {"modifier", "left_on", "left_disposition", "right_rule_id"},
+        ),
+        ("/payers?x=1", {"payer_id"}),
+        ("/payers/bcbs?part=organizations", {"organization_id"}),
+        ("/payers/bcbs?part=aliases", {"alias"}),
+        ("/modifiers?x=1", {"modifier", "rules"}),
+        ("/modifiers/QZ?part=rules", {"rule_id", "effective_from"}),
+        ("/contradictions?x=1", {"left_answer", "right_answer"}),
+    ],
+)
+def test_every_list_can_be_had_as_a_file(site: str, path: str, columns: set[str]) -> None:
+    csv, parquet = (httpx.get(f"{site}{path}&download={kind}") for kind in ("csv", "parquet"))
+    assert csv.headers["content-disposition"].startswith("attachment; filename=")
+    shown = pl.read_parquet(io.BytesIO(parquet.content))
+    assert columns <= set(shown.columns)
+    assert pl.read_csv(csv.content, infer_schema=False).shape == shown.shape
 
 
 def test_the_matrix_says_what_the_macro_says_payer_by_payer(site: str, releases: Path) -> None:
@@ -100,11 +140,17 @@ def test_the_matrix_says_what_the_macro_says_payer_by_payer(site: str, releases:
 
 
 def test_search_forgives_a_misspelling(site: str) -> None:
-    assert httpx.get(site + "/api/search?q=19307").json()["rows"][0]["key"] == "19307"
-    assert (
-        httpx.get(site + "/api/search?q=anesthesia").json()["rows"][0]
-        in httpx.get(site + "/api/search?q=anesthisia&limit=50").json()["rows"]
-    )
+    assert httpx.get(site + "/api/search?q=19307").json()["rows"][0]["id"] == "19307"
+    right, wrong = (httpx.get(f"{site}/api/search?q={text}&limit=50").json()["rows"] for text in ("anesthesia", "anesthisia"))
+    assert right
+    assert {(row["kind"], row["id"]) for row in wrong} >= {(row["kind"], row["id"]) for row in right}
+    assert {"00100", "00406", "AA"} <= {row["id"] for row in wrong}
+
+
+def test_an_organization_stands_on_the_page_of_its_payer(site: str) -> None:
+    answer = httpx.get(site + "/organizations/anthem_oh?on=2025-10-05")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/payers/bcbs?on=2025-10-05#anthem_oh")
+    assert '<li id="anthem_oh">' in httpx.get(site + "/payers/bcbs").text
 
 
 def test_a_hostile_payer_is_text_and_a_switch_under_load_drops_nothing(site: str, releases: Path) -> None:
@@ -126,7 +172,9 @@ def test_a_hostile_payer_is_text_and_a_switch_under_load_drops_nothing(site: str
     try:
         for name in ("second", "first", "second"):
             switch(releases, name)
-            stop.wait(0.7)
+            enough = served + 8
+            while served < enough and not failed:
+                stop.wait(0.02)
         page = httpx.get(site + "/payers/aetna", timeout=60).text
     finally:
         stop.set()
@@ -145,4 +193,31 @@ def test_links_quote_and_keep_what_was_chosen() -> None:
         link("/codes/a b?", {"on": "2025-10-01", "market": "any"}, modifier="<&", x=None)
         == "/codes/a%20b%3F?modifier=%3C%26&on=2025-10-01"
     )
-    assert timeline([]) == []
+
+
+def test_a_timeline_puts_days_where_they_belong() -> None:
+    assert timeline([], date(2025, 1, 1)) == ([], [], None)
+    last = date.today() + timedelta(days=365)
+    first = last - timedelta(days=2400)
+    rule = {"effective_from": first, "effective_to": first + timedelta(days=99)}
+    line = timeline([rule, {"effective_from": first + timedelta(days=100), "effective_to": None}], first + timedelta(days=100))
+    assert [(bar["x"], bar["width"], bar["is_in_force"]) for bar in line.bars] == [(0.0, 9.9, False), (10.0, 230.0, True)]
+    assert line.day_x == 10.0
+    assert all(first < date(year, 1, 1) < last for _, year in line.years)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("section 40.4", [("section 40.4", None)]),
+        ("regence.com, version of April 2020", [("regence.com", "https://regence.com"), (", version of April 2020", None)]),
+        (
+            "section 40.4; info.prsnetwork.com/modifier-78",
+            [("section 40.4; ", None), ("info.prsnetwork.com/modifier-78", "https://info.prsnetwork.com/modifier-78")],
+        ),
+        ("javascript:alert(1)", [("javascript:alert(1)", None)]),
+        (None, []),
+    ],
+)
+def test_a_citation_becomes_a_link_only_where_it_is_an_address(text: str | None, pieces: list[tuple[str, str | None]]) -> None:
+    assert linked(text) == pieces

@@ -63,12 +63,5 @@ def test_a_click_then_another_date_changes_the_answer(page: Any) -> None:
 def test_download(page: Any) -> None:
     page.goto("/codes/19307?on=2025-10-05")
     with page.expect_download() as waiting:
-        page.click("text=CSV")
+        page.click("a:has-text('CSV of modifiers')")
     assert waiting.value.suggested_filename == "19307_modifiers.csv"
-
-
-@pytest.mark.parametrize("path", ["/", "/codes/19307?on=2025-10-05", "/payers/uhc", "/modifiers/QZ", "/contradictions"])
-def test_a_phone_needs_no_sideways_scrolling_of_the_page(page: Any, path: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390

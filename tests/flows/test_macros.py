@@ -191,12 +191,26 @@ def test_a_day_after_the_release_used_is_answered_and_marked(database: Connectio
         "modifiers_for(NULL, NULL)",
         "explain('A9999', 'medicare', '50')",
         "explain('19307', 'nobody', '50')",
+        "explain('19307', 'any', '50')",
         "explain('19307', 'medicare', 'ZZ')",
         "position_rules('nobody')",
     ],
 )
 def test_unknown_names_give_no_rows(database: Connection, question: str) -> None:
     assert rows(database, f"SELECT * FROM {question}") == []
+
+
+@pytest.mark.parametrize("options", ["", ", for_line := 'medicaid'", ", in_market := 'OH'"])
+@pytest.mark.parametrize("on", [date(2025, 10, 5), date(2023, 3, 12), date(1990, 1, 1)])
+def test_the_payer_any_means_each_of_them(database: Connection, on: date, options: str) -> None:
+    codes = "(SELECT DISTINCT code FROM code) AS codes"
+    together = f"SELECT answer.* FROM {codes}, modifiers_for(codes.code, 'any', on_date := $1{options}) AS answer"
+    one_by_one = (
+        f"SELECT answer.* FROM {codes}, payer, modifiers_for(codes.code, payer.payer_id, on_date := $1{options}) AS answer"
+    )
+    assert rows(database, f"({together} EXCEPT ALL {one_by_one}) UNION ALL ({one_by_one} EXCEPT ALL {together})", on) == []
+    ((payers,),) = rows(database, f"SELECT count(DISTINCT payer_id) FROM ({together})", on)
+    assert payers == 5
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,17 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from flows.database_name import DATABASE
 from flows.report import REPORT, page, report, share, write_report
+from tests.browsers import CHROMIUM, SIZES, serious
 
-CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 
 
@@ -62,6 +62,32 @@ def test_a_screenshot_is_made(release: Path, tmp_path: Path) -> None:
     picture = tmp_path / "page.png"
     in_browser(release / REPORT, tmp_path / "profile", f"--screenshot={picture}", "--window-size=1200,2000")
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_page_has_no_serious_finding_and_does_not_scroll_sideways(
+    release: Path, browser: Any, size: str, scheme: str
+) -> None:
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport=SIZES[size])
+    try:
+        opened = context.new_page()
+        opened.goto((release / REPORT).as_uri())
+        opened.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+        assert serious(opened) == []
+        assert opened.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+    finally:
+        context.close()
+
+
+def test_the_inputs_fit_a_small_desktop(release: Path, browser: Any) -> None:
+    opened = browser.new_page(viewport={"width": 1200, "height": 800})
+    try:
+        opened.goto((release / REPORT).as_uri())
+        table = opened.locator("#table-inputs")
+        assert table.evaluate("table => table.scrollWidth") <= table.evaluate("table => table.parentElement.clientWidth")
+    finally:
+        opened.close()
 
 
 def test_every_anchor_leads_somewhere(release: Path) -> None:

@@ -39,9 +39,11 @@ function show(rows) {
     item.role = "option";
     item.id = "suggestion-" + number;
     item.ariaSelected = "false";
-    item.textContent = row.key + "  " + (row.label || "");
+    const name = document.createElement("b");
+    name.textContent = row.id;
+    item.append(name, " " + (row.text || ""));
     item.dataset.kind = row.kind;
-    item.dataset.key = row.key;
+    item.dataset.key = row.id;
     item.addEventListener("mousedown", (event) => { event.preventDefault(); go(item); });
     return item;
   }));
