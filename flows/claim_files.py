@@ -52,7 +52,7 @@ def _from_csv(path: Path) -> ClaimFile:
         raise UnknownNameError(f"{path} is empty: expected a header with {', '.join(REQUIRED)}.")
     header = _split(lines["text"][0])
     if header is None:
-        raise UnknownNameError(f"{path}: the quotation marks of the header are not closed.")
+        raise UnknownNameError(f"{path}: the quotation marks of the header do not pair up.")
     kept = _columns(path, header)
     body = lines.slice(1).filter(pl.col("text").str.strip_chars() != "")
     is_quoted = pl.col("text").str.contains('"', literal=True)
@@ -81,17 +81,18 @@ def _quoted(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split(text: str) -> list[str] | None:
-    """Cells of one line; None where its quotation marks are not closed."""
-    if text.count('"') % 2:
+    """Cells of one line; None where its quotation marks do not pair up."""
+    try:
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error:
         return None
-    return next(csv.reader([text]), [])
 
 
 def _unreadable(lines: pl.DataFrame, width: int) -> pl.DataFrame:
     count = pl.col("cells").list.len()
     reason = (
         pl.when(pl.col("cells").is_null())
-        .then(pl.lit("A quotation mark is not closed on this line; a cell may hold no line break."))
+        .then(pl.lit("The quotation marks on this line do not pair up; a cell may hold no line break."))
         .otherwise(pl.format("Expected {} cells as in the header, found {}.", pl.lit(width), count))
     )
     nothing = pl.lit(None, dtype=pl.String)

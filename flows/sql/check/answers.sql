@@ -68,7 +68,7 @@ QUALIFY row_number() OVER (
 ) = 1;
 
 CREATE TEMP TABLE medicare_answer AS
-SELECT asked.answer_set_id, asked.period_from, asked.modifier, cell.disposition, cell.effect_percent
+SELECT asked.answer_set_id, asked.period_from, asked.modifier, cell.disposition, cell.effect_percent, cell.rule_id
 FROM (SELECT DISTINCT question.answer_set_id, question.period_from, question.modifier FROM question) AS asked
 JOIN answer AS cell
     ON cell.answer_set_id = asked.answer_set_id
@@ -92,6 +92,7 @@ GROUP BY rule.modifier;
 CREATE TEMP TABLE answered AS
 SELECT
     asked.source_row,
+    asked.scope_id,
     asked.judged_on,
     asked.slot,
     asked.modifier,
@@ -104,6 +105,7 @@ SELECT
     given.reason,
     coalesce(medicare.disposition, 'not_published') AS medicare_disposition,
     medicare.effect_percent AS medicare_effect_percent,
+    coalesce(given.rule_id, medicare.rule_id) AS cited_rule_id,
     special.modifier IS NOT NULL AS is_governed,
     coalesce(special.is_for_visits, false) AND asked.section <> 'evaluation_management' AS is_off_visit,
     coalesce(special.is_for_multiples, false) AND asked.is_add_on AS is_multiple_on_add_on
@@ -141,15 +143,24 @@ SELECT
     END AS severity,
     'modifier_' || given.slot AS column_name,
     given.modifier AS value,
-    coalesce(given.reason, CASE WHEN given.is_governed THEN 'Nobody is asked.' ELSE 'No rule here names the modifier.' END) AS detail,
+    coalesce(
+        given.reason,
+        CASE
+            WHEN NOT given.is_governed THEN 'No rule here names the modifier.'
+            WHEN scope.payer_id IS NULL THEN 'Nobody is asked.'
+            ELSE 'Nothing here answers for the code on that day.'
+        END
+    ) AS detail,
     given.effect_percent,
     given.effect_units,
     given.effect_formula,
     given.medicare_disposition,
     given.medicare_effect_percent,
     given.rule_id AS answer_rule_id,
+    given.cited_rule_id,
     day.is_fee_stale AS is_stale
 FROM answered AS given
+JOIN scope ON scope.scope_id = given.scope_id
 JOIN judged_day AS day ON day.judged_on = given.judged_on
 WHERE given.disposition IN ('not_published', 'not_allowed', 'not_paid', 'not_applicable', 'allowed_with_documentation')
     OR coalesce(given.effect_percent, 100) <> 100

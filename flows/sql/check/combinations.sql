@@ -22,8 +22,9 @@ SELECT
     near.distance,
     CASE
         WHEN held.tier = 'inferred' THEN 'unknown'
-        WHEN held.payer_id = scope.payer_id THEN CASE held.tier WHEN 'trade_press' THEN 'warning' ELSE 'error' END
-        WHEN held.payer_id = 'any' AND scope.payer_id = 'medicare' AND held.tier IN ('cms_indicator', 'cms_manual') THEN 'error'
+        WHEN held.payer_id = scope.payer_id
+            THEN CASE WHEN held.tier IN ('cms_indicator', 'cms_manual', 'payer_policy') THEN 'error' ELSE 'warning' END
+        WHEN held.payer_id = 'any' AND scope.is_medicare AND held.tier IN ('cms_indicator', 'cms_manual') THEN 'error'
         ELSE 'unknown'
     END AS severity,
     held.payer_id = 'medicare' OR (held.payer_id = 'any' AND held.tier IN ('cms_indicator', 'cms_manual')) AS is_medicares,
@@ -41,7 +42,7 @@ JOIN held_group AS held
             AND held.market IN ('any', scope.market)
         )
     )
-    AND (held.payer_id <> 'medicare' OR scope.payer_id <> 'medicare' OR held.line_of_business IN ('any', scope.line_of_business))
+    AND (held.payer_id <> 'medicare' OR scope.payer_id IS DISTINCT FROM 'medicare' OR held.line_of_business IN ('any', scope.line_of_business))
 JOIN organization_ancestor AS near
     ON near.organization_id = CASE WHEN held.payer_id = scope.payer_id THEN scope.organization_id ELSE 'any' END
     AND near.ancestor_id = held.organization_id;

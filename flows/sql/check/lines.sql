@@ -5,6 +5,8 @@ CREATE TEMP TABLE period AS
 SELECT DISTINCT starts.day AS period_from
 FROM (
     SELECT DATE '1900-01-01' AS day
+    UNION ALL SELECT edit.valid_from FROM ncci_addon AS edit
+    UNION ALL SELECT CAST(edit.valid_to + 1 AS DATE) FROM ncci_addon AS edit
     UNION ALL SELECT cell.valid_from FROM answer AS cell
     UNION ALL SELECT CAST(cell.valid_to + 1 AS DATE) FROM answer AS cell
     UNION ALL SELECT profile.valid_from FROM code_profile AS profile
@@ -49,7 +51,13 @@ SELECT
     given.organization_id,
     coalesce(given.line_of_business, insurer.default_line_of_business, 'any') AS line_of_business,
     given.market,
-    coalesce(given.payer_id = 'medicare' AND coalesce(given.line_of_business, 'medicare_ffs') = 'medicare_ffs', false) AS is_medicare
+    coalesce(given.payer_id = 'medicare' AND coalesce(given.line_of_business, 'medicare_ffs') = 'medicare_ffs', false) AS is_medicare,
+    CASE
+        WHEN insurer.payer_id IS NULL THEN 'Whose rule answers is not known.'
+        ELSE 'No published rule of ' || CASE WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'the plan' ELSE insurer.payer_name END
+            || ' about it is known here.'
+    END AS unpublished,
+    CASE WHEN is_medicare THEN '' ELSE ' Medicare''s answer stands beside.' END AS beside
 FROM given_scope AS given
 LEFT JOIN payer AS insurer ON insurer.payer_id = given.payer_id;
 
@@ -96,6 +104,13 @@ JOIN modifier_set AS sets
     AND sets.modifier_3 IS NOT DISTINCT FROM line.modifier_3
     AND sets.modifier_4 IS NOT DISTINCT FROM line.modifier_4;
 
+-- The newest release of a source that covers a day: its list is complete on that day.
+CREATE TEMP TABLE covered_day AS
+SELECT day.judged_on, listed.source, max_by(listed.title, (listed.valid_from, listed.release_id)) AS title
+FROM judged_day AS day
+JOIN release AS listed ON day.judged_on BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')
+GROUP BY day.judged_on, listed.source;
+
 -- Rows that the fee schedule has of a code in a period. Indicators differ by row, so a line with 26 is asked as its row 26.
 CREATE TEMP TABLE code_rows AS
 WITH used AS (SELECT DISTINCT line.code, line.period_from FROM claim_line AS line)
@@ -106,7 +121,13 @@ SELECT
     coalesce(
         min_by(profile.component, list_position(['global', '26', 'TC', '53'], profile.component)), 'global'
     ) AS default_component,
-    coalesce(bool_or(fee.global_days_code = 'ZZZ'), false) AS is_add_on
+    coalesce(bool_or(fee.global_days_code = 'ZZZ'), false) OR EXISTS (
+        SELECT 1
+        FROM ncci_addon AS edit
+        WHERE edit.addon_code = used.code
+            AND edit.is_ever_in_force
+            AND used.period_from BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31')
+    ) AS is_add_on
 FROM used
 LEFT JOIN code_profile AS profile
     ON profile.code = used.code
@@ -125,6 +146,7 @@ spans AS (
         coalesce(bool_or(used.judged_on BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')), false) AS is_listed,
         count(listed.code) > 0 AS is_known,
         min(listed.section) AS section,
+        max_by(listed.source_file, listed.valid_from) AS source_file,
         max(listed.valid_to) FILTER (WHERE listed.valid_to < used.judged_on) AS listed_until,
         min(listed.valid_from) FILTER (WHERE listed.valid_from > used.judged_on) AS listed_from
     FROM used
@@ -138,8 +160,8 @@ SELECT
         OR EXISTS (
             SELECT 1
             FROM code_listing AS listing
-            JOIN release AS given ON given.source = listing.source
-            WHERE listing.code = spans.code AND spans.judged_on BETWEEN given.valid_from AND given.valid_to
+            JOIN covered_day AS given ON given.source = listing.source AND given.judged_on = spans.judged_on
+            WHERE listing.code = spans.code
         )
         OR EXISTS (SELECT 1 FROM hcpcs_code AS dated WHERE dated.code = spans.code AND dated.valid_from > spans.judged_on)
     ) AS is_absence_published

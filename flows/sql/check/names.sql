@@ -37,7 +37,7 @@ SELECT
         WHEN listed.is_absence_published THEN 'it is listed from ' || listed.listed_from || '.'
         ELSE 'it is listed from ' || listed.listed_from || ', and no release here covers the day.'
     END,
-    NULL,
+    CASE WHEN rule_id = 'code.not_in_force' THEN listed.source_file END,
     NULL,
     day.is_fee_stale
 FROM claim_line AS line
@@ -70,14 +70,14 @@ SELECT
 FROM claim_line AS line
 JOIN set_member AS member ON member.set_id = line.set_id
 JOIN modifier_day AS known ON known.modifier = member.modifier AND known.judged_on = line.judged_on
-LEFT JOIN release AS covered ON covered.source = 'cms_hcpcs' AND line.judged_on BETWEEN covered.valid_from AND covered.valid_to
+LEFT JOIN covered_day AS covered ON covered.source = 'cms_hcpcs' AND covered.judged_on = line.judged_on
 WHERE NOT known.is_valid;
 
 -- Lists of places and diagnoses are complete on every day that a release covers; on other days nothing is said.
 INSERT INTO name_finding
 SELECT line.source_row, 'place_of_service.unknown', 'error', 'place_of_service', line.place_of_service, NULL, NULL, given.title, NULL, false
 FROM claim_line AS line
-JOIN release AS given ON given.source = 'cms_pos' AND line.judged_on BETWEEN given.valid_from AND given.valid_to
+JOIN covered_day AS given ON given.source = 'cms_pos' AND given.judged_on = line.judged_on
 WHERE line.place_of_service IS NOT NULL
     AND NOT EXISTS (
         SELECT 1 FROM place_of_service AS place
@@ -89,7 +89,7 @@ INSERT INTO name_finding
 SELECT DISTINCT line.source_row, 'diagnosis.unknown', 'error', 'diagnosis', named.code, NULL, NULL, given.title, CAST(NULL AS BIGINT), false
 FROM claim_line AS line
 CROSS JOIN unnest(string_split_regex(upper(line.diagnosis), '[ ;,|]+')) AS named (code)
-JOIN release AS given ON given.source = 'cms_icd10cm' AND line.judged_on BETWEEN given.valid_from AND given.valid_to
+JOIN covered_day AS given ON given.source = 'cms_icd10cm' AND given.judged_on = line.judged_on
 WHERE line.diagnosis IS NOT NULL
     AND named.code <> ''
     AND NOT EXISTS (

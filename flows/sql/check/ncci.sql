@@ -124,7 +124,7 @@ SELECT
     CASE over.adjudication WHEN 'line' THEN 'units.over_limit_of_line' ELSE 'units.over_limit_of_day' END,
     CASE WHEN NOT scope.is_medicare THEN 'unknown' WHEN over.adjudication = 'day_appealable' THEN 'warning' ELSE 'error' END,
     'units',
-    over.units,
+    regexp_replace(CAST(over.units AS VARCHAR), '\.?0+$', ''),
     over.code,
     CASE over.adjudication
         WHEN 'day_absolute' THEN 'no appeal lifts it.'
@@ -139,14 +139,14 @@ SELECT
     day.is_limit_stale
 FROM (
     SELECT
-        line.source_row, line.scope_id, line.judged_on, line.code, CAST(line.units AS VARCHAR) AS units, line.source_row AS first_row,
+        line.source_row, line.scope_id, line.judged_on, line.code, line.units, line.source_row AS first_row,
         held.mue_value, held.adjudication, held.citation
     FROM claim_line AS line
     JOIN unit_limit AS held ON held.code = line.code AND held.judged_on = line.judged_on AND held.adjudication = 'line'
     WHERE line.units > held.mue_value
     UNION ALL
     SELECT
-        max(line.source_row), max_by(line.scope_id, line.source_row), line.judged_on, line.code, CAST(sum(line.units) AS VARCHAR),
+        max(line.source_row), max_by(line.scope_id, line.source_row), line.judged_on, line.code, sum(line.units),
         min(line.source_row), held.mue_value, held.adjudication, held.citation
     FROM claim_line AS line
     JOIN unit_limit AS held ON held.code = line.code AND held.judged_on = line.judged_on AND held.adjudication <> 'line'
