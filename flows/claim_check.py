@@ -22,7 +22,10 @@ FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.s
 """Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
 FORMATS = (".csv", ".parquet")
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
-_SCOPE = ["payer_id", "status", "reason", "organization_id", "line_of_business", "market"]
+_SCOPE = ["payer_id", "organization_id", "line_of_business", "market"]
+_NAME = ["status", "reason"]
+_WORDS = ("value", "code", "other", "detail", "day", "limit", "unpublished", "beside")
+"""Words of a sentence, in the order in which `findings.sql` gives them."""
 _PIECE_ROWS = 200_000
 _MEMORY_LIMIT = "1500MB"
 
@@ -69,9 +72,9 @@ def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | Non
     refused = pl.concat([unreadable, split.refused]).sort("source_row")
     del cells  # a million lines as text are held once, not twice
     height, last_row = split.lines.height, max([0, *_last(split.lines), *_last(refused)])
-    lines, scopes = _scoped(connection, split.lines.with_columns(judged_on=pl.lit(on) if on else pl.col("service_date")))
+    lines, scopes, names = _scoped(connection, split.lines.with_columns(judged_on=pl.lit(on) if on else pl.col("service_date")))
     del split
-    for name, rows in {"given_line": lines, "given_scope": scopes, "check_rule": _rules()}.items():
+    for name, rows in {"given_line": lines, "given_scope": scopes, "given_name": names, "check_rule": _rules()}.items():
         connection.register("frame", rows.to_arrow())
         connection.execute(f"CREATE TEMP TABLE {name} AS FROM frame")
         connection.unregister("frame")
@@ -94,8 +97,11 @@ def findings(connection: duckdb.DuckDBPyConnection, done: Judged) -> Iterator[pl
         yield pl.concat([typed, refused]).sort("source_row", maintain_order=True)
 
 
-def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines with `scope_id`, and the scopes. A name is resolved once per state and span in which its aliases stay the same."""
+def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Lines with `scope_id` and `name_id`; the scopes; the names that do not resolve, with status and reason.
+
+    A name is resolved once per state and span in which its aliases stay the same.
+    """
     aliases = name_tables(connection).aliases
     starts = pl.concat([aliases["valid_from"], aliases["valid_to"].dt.offset_by("1d")]).drop_nulls().unique()
     days = pl.concat([pl.Series([BEGINNING]), starts.filter(starts > BEGINNING)]).sort().rename("day")
@@ -109,20 +115,26 @@ def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple
         market=found["market"].fill_null("any"),
         meant_line=found["line_of_business"].replace("any", None),
         asked_line=pl.col("line_of_business"),
-    ).with_columns(
-        reason=pl.when(pl.col("status") != "resolved").then("reason"),  # of a resolved name nothing is told but whom it means
-        line_of_business=pl.coalesce("line_of_business", "meant_line"),
-    )
+    ).with_columns(line_of_business=pl.coalesce("line_of_business", "meant_line"))
     scopes = meant.select(_SCOPE).unique(maintain_order=True).with_row_index("scope_id")
-    placed = meant.join(scopes, on=_SCOPE, how="left", nulls_equal=True).select(
-        "payer", "state", "day", "scope_id", line_of_business="asked_line"
+    unresolved = meant.filter(pl.col("status") != "resolved").select(_NAME).unique(maintain_order=True).with_row_index("name_id")
+    placed = (
+        meant.join(scopes, on=_SCOPE, how="left", nulls_equal=True)
+        .join(unresolved, on=_NAME, how="left")
+        .select("payer", "state", "day", "scope_id", "name_id", line_of_business="asked_line")
     )
-    numbered = asked.join(placed, on=list(names.columns), nulls_equal=True)
-    return numbered.drop("day", "state", "line_of_business"), scopes
+    numbered = asked.join(placed, on=list(names.columns), nulls_equal=True, maintain_order="left")
+    return numbered.drop("day", "state", "line_of_business"), scopes, unresolved
 
 
 def _rules() -> pl.DataFrame:
-    return pl.DataFrame(CHECK_RULES, schema=["rule_id", "sentence", "if_unknown"], orient="row")
+    """Sentences with places for words in place of their names, as DuckDB's `format` takes them."""
+    places = {name: f"{{{at}}}" for at, name in enumerate(_WORDS)}
+    rows = [
+        (rule.rule_id, rule.sentence.format_map(places), (rule.sentence + rule.if_unknown).format_map(places))
+        for rule in CHECK_RULES
+    ]
+    return pl.DataFrame(rows, schema=["rule_id", "sentence", "if_unknown"], orient="row")
 
 
 def _last(rows: pl.DataFrame) -> list[int]:
