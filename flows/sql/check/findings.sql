@@ -1,5 +1,5 @@
--- Every finding in one shape. A view, so that texts are made when a piece of the findings is read: its sentence from check_rule, its
--- citation, and the cells by which its line is found again.
+-- Every finding in one shape. A view, so that texts are made when a piece of the findings is read: its sentence (macro told), its citation,
+-- and the cells by which its line is found again.
 
 CREATE TEMP VIEW found AS
 SELECT
@@ -37,14 +37,15 @@ SELECT
     found.severity,
     found.column_name,
     found.value,
-    format(
-        CASE WHEN found.severity = 'unknown' THEN told.if_unknown ELSE told.sentence END,
-        coalesce(found.value, ''),
+    told(
+        found.rule_id,
+        found.severity,
+        found.value,
         line.code,
-        coalesce(found.other, ''),
-        coalesce(found.detail, cell.reason, held.reason, ''),
+        found.other,
+        coalesce(found.detail, cell.reason, held.reason),
         CAST(line.judged_on AS VARCHAR),
-        coalesce(CAST(CAST(found.effect_units AS BIGINT) AS VARCHAR), ''),
+        CAST(CAST(found.effect_units AS BIGINT) AS VARCHAR),
         scope.unpublished,
         scope.beside
     ) AS sentence,
@@ -65,8 +66,12 @@ SELECT
 FROM found
 JOIN given_line AS line ON line.source_row = found.source_row
 JOIN scope ON scope.scope_id = line.scope_id
-JOIN check_rule AS told ON told.rule_id = found.rule_id
 LEFT JOIN answer AS cell ON cell.rowid = found.answer_row
 LEFT JOIN answer AS medicares ON medicares.rowid = found.medicare_row
 LEFT JOIN held_group AS held ON held.group_id = found.group_id
-LEFT JOIN modifier_rule AS rule ON rule.rule_id = coalesce(cell.rule_id, medicares.rule_id);
+LEFT JOIN modifier_rule AS rule ON rule.rule_id = coalesce(cell.rule_id, medicares.rule_id)
+UNION ALL
+SELECT
+    refused.source_row, refused.claim, refused.line, 'line.refused', 'refused', refused.column_name, refused.value, refused.reason,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL
+FROM refused_line AS refused;

@@ -101,7 +101,7 @@ SELECT
     pair.column_two_code AS value,
     pair.column_one_code AS other,
     coalesce(pair.bypassed_by, pair.may_be_bypassed_by) AS detail,
-    CASE WHEN scope.is_medicare AND rule_id IN ('ncci.pair_never', 'ncci.pair_without_modifier') THEN 0 END AS effect_percent,
+    CAST(CASE WHEN scope.is_medicare AND rule_id IN ('ncci.pair_never', 'ncci.pair_without_modifier') THEN 0 END AS DECIMAL(7, 2)) AS effect_percent,
     CAST(NULL AS DECIMAL(18, 3)) AS effect_units,
     CASE rule_id
         WHEN 'ncci.pair_bypassed' THEN 'allowed_with_documentation'
