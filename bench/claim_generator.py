@@ -4,10 +4,22 @@ from datetime import date
 
 import duckdb
 import polars as pl
+import polars.selectors as cs
 
 _FIRST_DAY, _DAYS = date(2024, 4, 1), 980
 _WRONG_CODES = ("00000", "9921", "ZZ999", "J9999")
 _WRONG_MODIFIERS = ("ZZ", "9", "Q0X", "00")
+_PLACES = ("11", "22", "11", "99", "00", "7")
+_LINES_OF_BUSINESS = (None, None, None, "commercial", "Medicare Advantage", "fep", "medicaid")
+_WRONG_CELLS = {"units": ("0", "-1", "1.2345", ""), "service_date": ("2025-02-30", "10/01/2025", ""), "state": ("Texas", "ZZ")}
+_ONE_IN = 600
+"""One line in so many is spoilt in each column of `_WRONG_CELLS`."""
+_PAIRS = """
+    SELECT DISTINCT edit.column_one_code || ' ' || edit.column_two_code AS codes
+    FROM ncci_ptp AS edit
+    WHERE hash(edit.column_one_code || edit.column_two_code) % greatest(1, (SELECT count(*) FROM ncci_ptp) // 5000) = 0
+    ORDER BY codes
+"""
 _LINES_PER_CLAIM = 4
 _MOST = 9
 
@@ -16,12 +28,14 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
     """A claim file of text cells with `lines` rows: about a tenth of the codes come from NCCI pairs, so that pairs meet."""
     codes = _texts(connection, "SELECT code FROM code ORDER BY code, valid_from")
     common = codes.sample(min(400, codes.len()), seed=seed)
-    paired = _texts(connection, "SELECT column_one_code || ' ' || column_two_code FROM ncci_ptp USING SAMPLE 0.2% (system, 7)")
+    paired = _texts(connection, _PAIRS)
     governed = _texts(connection, "SELECT DISTINCT modifier FROM modifier_rule WHERE modifier <> 'any' ORDER BY 1")
     members = _texts(connection, "SELECT DISTINCT modifier FROM modifier_group ORDER BY 1")
     payers = _texts(connection, "SELECT DISTINCT alias FROM payer_alias ORDER BY alias").sample(fraction=0.5, seed=seed)
     modifiers = pl.concat([governed, members, governed, pl.Series(_WRONG_MODIFIERS)])
     payer_of_claim = pl.concat([pl.Series(["Medicare"] * payers.len()), payers])
+    listed = _texts(connection, "SELECT DISTINCT diagnosis_code FROM diagnosis ORDER BY 1")
+    diagnoses = pl.concat([listed, pl.Series(["A00", "Z99.99X"])])
     draws = _Draws(lines, seed)
     claim = pl.Series(range(lines)) // _LINES_PER_CLAIM
     claims = int(claim.max() or 0) + 1  # type: ignore[arg-type]
@@ -44,6 +58,11 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
             "pick": pick,
             "modifier_count": draws.below(10),
             "units": (draws.below(6) + 1).cast(pl.String),
+            "place_of_service": draws.of(pl.Series([None, *_PLACES])),
+            "diagnosis": draws.of(diagnoses) + draws.of(pl.Series(["", ";Z00.00", "", ", A0"])),
+            "line_of_business": _Draws(claims, seed + 5).of(pl.Series(_LINES_OF_BUSINESS)).gather(claim),
+            **{f"wrong_{name}": draws.of(pl.Series(texts)) for name, texts in _WRONG_CELLS.items()},
+            **{f"draw_wrong_{name}": draws.below(_ONE_IN) for name in (*_WRONG_CELLS, "line")},
             "days": days,
             "state": _Draws(claims, seed + 4).of(pl.Series([None, "TX", "NC", "OH", "CA"])).gather(claim),
             **{f"draw_{slot}": draws.of(modifiers) for slot in (1, 2, 3, 4)},
@@ -54,7 +73,7 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
         {**dict.fromkeys(range(31, 60), "any"), **kinds}, default="common", return_dtype=pl.String
     )
     code = pl.coalesce([pl.when(kind == each).then(f"{each}_code") for each in ("first", "second", "wrong", "any", "common")])
-    return every.select(
+    told = every.select(
         "claim",
         "line",
         "payer",
@@ -64,7 +83,14 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
         units="units",
         service_date=(pl.lit(day) + pl.duration(days="days")).dt.strftime("%Y-%m-%d"),
         state="state",
+        line_of_business="line_of_business",
+        place_of_service="place_of_service",
+        diagnosis="diagnosis",
+        **{name: pl.col(name) for name in every.columns if "wrong_" in name},
     )
+    spoilt = {name: pl.when(pl.col(f"draw_wrong_{name}") == 0).then(f"wrong_{name}").otherwise(name) for name in _WRONG_CELLS}
+    line = pl.when(pl.col("draw_wrong_line") == 0).then(pl.lit("1")).otherwise("line")
+    return told.with_columns(line=line, **spoilt).select(~cs.contains("wrong_"))
 
 
 class _Draws:

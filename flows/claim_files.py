@@ -11,6 +11,8 @@ from schemas.claim import OPTIONAL, REQUIRED
 from transforms.claim_lines import REFUSAL
 
 _PIECE_LINES = 100_000
+_QUOTED_CELL = r'"(?:[^"]|"")*"'
+_WHOLE_CELLS = rf'^(?:{_QUOTED_CELL}|[^",]*)(?:,(?:{_QUOTED_CELL}|[^",]*))*$'
 
 
 class ClaimFile(NamedTuple):
@@ -52,16 +54,34 @@ def _from_csv(path: Path) -> ClaimFile:
         raise UnknownNameError(f"{path} is empty: expected a header with {', '.join(REQUIRED)}.")
     header = _split(lines["text"][0])
     if header is None:
-        raise UnknownNameError(f"{path}: the quotation marks of the header are not closed.")
+        raise UnknownNameError(f"{path}: the quotation marks of the header do not pair up.")
     kept = _columns(path, header)
-    body = lines.slice(1).filter(pl.col("text").str.strip_chars() != "")
-    is_quoted = pl.col("text").str.contains('"', literal=True)
-    plain = body.filter(~is_quoted).select("source_row", "text", cells=pl.col("text").str.split(","))
-    split = pl.concat([plain, *map(_quoted, body.filter(is_quoted).iter_slices(_PIECE_LINES))])
-    fits = (pl.col("cells").list.len() == len(header)).fill_null(value=False)
+    body = lines.slice(1).filter(pl.col("text").str.strip_chars() != "").with_columns(is_whole=_is_whole(len(header)))
     places = {kept[name]: place for place, name in enumerate(header) if name in kept}
-    cells = split.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items()))
-    return ClaimFile(cells, _unreadable(split.filter(~fits), len(header)), _ignored(header, kept))
+    parts = [_parsed(body.filter("is_whole"), len(header), places)]
+    odd = pl.concat([_quoted(body.clear()), *map(_quoted, body.filter(~pl.col("is_whole")).iter_slices(_PIECE_LINES))])
+    fits = (pl.col("cells").list.len() == len(header)).fill_null(value=False)
+    parts.append(odd.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items())))
+    return ClaimFile(pl.concat(parts), _unreadable(odd.filter(~fits), len(header)), _ignored(header, kept))
+
+
+def _is_whole(width: int) -> pl.Expr:
+    """Lines that are a row whatever stands around them: quotation marks only around whole cells, and as many cells as columns."""
+    text = pl.col("text")
+    is_quoted = text.str.contains('"', literal=True)
+    unquoted = pl.when(is_quoted & text.str.contains(_WHOLE_CELLS)).then(text.str.replace_all(_QUOTED_CELL, ""))
+    commas = pl.coalesce(unquoted, pl.when(~is_quoted).then(text)).str.count_matches(",", literal=True)
+    return (commas == width - 1).fill_null(value=False)
+
+
+def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataFrame:
+    """Cells of lines that are whole."""
+    if lines.is_empty():
+        return pl.DataFrame(schema={"source_row": pl.Int64, **dict.fromkeys(places, pl.String)})
+    content = str(lines["text"].str.join("\n")[0]).encode()
+    names = {at: f"column_{at}" for at in range(width)} | {at: name for name, at in places.items()}
+    cells = pl.read_csv(content, has_header=False, schema=dict.fromkeys(names.values(), pl.String), columns=sorted(places.values()))
+    return cells.select(lines["source_row"], *places)
 
 
 def _lines(path: Path) -> pl.DataFrame:
@@ -81,17 +101,18 @@ def _quoted(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split(text: str) -> list[str] | None:
-    """Cells of one line; None where its quotation marks are not closed."""
-    if text.count('"') % 2:
+    """Cells of one line; None where its quotation marks do not pair up."""
+    try:
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error:
         return None
-    return next(csv.reader([text]), [])
 
 
 def _unreadable(lines: pl.DataFrame, width: int) -> pl.DataFrame:
     count = pl.col("cells").list.len()
     reason = (
         pl.when(pl.col("cells").is_null())
-        .then(pl.lit("A quotation mark is not closed on this line; a cell may hold no line break."))
+        .then(pl.lit("The quotation marks on this line do not pair up; a cell may hold no line break."))
         .otherwise(pl.format("Expected {} cells as in the header, found {}.", pl.lit(width), count))
     )
     nothing = pl.lit(None, dtype=pl.String)

@@ -26,7 +26,8 @@ class CheckRule(NamedTuple):
     """Added where the severity is `unknown`."""
 
 
-_NOBODY = " {payer} published no rule about it; Medicare's answer stands beside."
+_NOBODY = " {unpublished}{beside}"
+"""That no published rule of the payer is known; for others than Medicare, that Medicare's answer stands beside."""
 CHECK_RULES = (
     CheckRule("line.refused", "{detail}"),
     CheckRule("line.repeated", "Line {value} of claim {other} comes again."),
@@ -40,10 +41,10 @@ CHECK_RULES = (
     CheckRule("modifier.not_in_force", "The modifier {value} is not in force on {day}: {detail}."),
     CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}."),
     CheckRule("diagnosis.unknown", "ICD-10-CM lists no diagnosis {value} on {day}."),
-    CheckRule("modifier.not_allowed", "Modifier {value} is not allowed with {code}: {detail}"),
-    CheckRule("modifier.not_paid", "{code} with modifier {value} is not paid: {detail}"),
-    CheckRule("modifier.not_applicable", "Modifier {value} has nothing to act on with {code}: {detail}"),
-    CheckRule("modifier.not_published", "Modifier {value} with {code}: {detail}", _NOBODY),
+    CheckRule("modifier.not_allowed", "Modifier {value} is not allowed with {code}: {detail}", _NOBODY),
+    CheckRule("modifier.not_paid", "{code} with modifier {value} is not paid: {detail}", _NOBODY),
+    CheckRule("modifier.not_applicable", "Modifier {value} has nothing to act on with {code}: {detail}", _NOBODY),
+    CheckRule("modifier.not_published", "Modifier {value} with {code}: {detail}", "{beside}"),
     CheckRule("modifier.documentation", "Modifier {value} with {code} needs documentation: {detail}"),
     CheckRule("modifier.effect", "Modifier {value} changes what {code} is paid: {detail}"),
     CheckRule("modifier.visits_only", "Modifier {value} belongs on visits, and {code} is none: {detail}", _NOBODY),
@@ -67,8 +68,8 @@ CHECK_RULES = (
     ),
     CheckRule("ncci.pair_open", "Whether modifier {detail} on {other} lets {value} be paid beside it is not published."),
     CheckRule("ncci.pair_contradictory", "The table lists edits of {value} beside {other} for that day, and they differ."),
-    CheckRule("units.over_limit_of_line", "{value} units of {other} on a line, of which {limit} are paid: {detail}", _NOBODY),
-    CheckRule("units.over_limit_of_day", "{value} units of {other} on the day, of which {limit} are paid: {detail}", _NOBODY),
+    CheckRule("units.over_limit_of_line", "{value} units of {other} on a line, and the limit is {limit}: {detail}", _NOBODY),
+    CheckRule("units.over_limit_of_day", "{value} units of {other} on the day, and the limit is {limit}: {detail}", _NOBODY),
     CheckRule("addon.without_primary", "The add-on code {value} has none of its primary codes on the claim and day.", _NOBODY),
     CheckRule("addon.primary_open", "No listed primary code of {value} on the claim and day, but contractors may choose others."),
 )

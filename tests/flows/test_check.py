@@ -1,6 +1,5 @@
 """payref check: each kind of finding that the shipped files can give, exact, through the command line."""
 
-import csv
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +11,7 @@ from flows.answers import UnknownNameError
 from flows.database_name import DATABASE
 from schemas.claim import ClaimFinding
 from tests.databases import database_of
-
-HEADER = "claim,line,payer,code,modifier_1,modifier_2,units,service_date,state"
+from tests.flows.claim_builders import checked
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +20,6 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "current").mkdir()
     database_of(SHIPPED_RAW, folder / "current" / DATABASE)
     return folder
-
-
-def checked(output: Path, folder: Path, *lines: str, options: tuple[str, ...] = ()) -> tuple[int, str, list[dict[str, str]]]:
-    claims, out = folder / "claims.csv", folder / "findings.csv"
-    claims.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
-    done = CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output), *options])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout, list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
 
 
 @pytest.mark.parametrize(

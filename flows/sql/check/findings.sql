@@ -1,31 +1,31 @@
--- Every finding in one shape: with its sentence from check_rule, its citation, and the cells by which its line is found again.
+-- Every finding in one shape. A view, so that texts are made when a piece of the findings is read: its sentence (macro told), its citation,
+-- and the cells by which its line is found again.
 
-CREATE TEMP TABLE found AS
+CREATE TEMP VIEW found AS
 SELECT
     named.source_row, named.rule_id, named.severity, named.column_name, named.value, named.other, named.detail,
     CAST(NULL AS DECIMAL(7, 2)) AS effect_percent,
     CAST(NULL AS DECIMAL(18, 3)) AS effect_units,
-    CAST(NULL AS VARCHAR) AS effect_formula,
     CAST(NULL AS VARCHAR) AS medicare_disposition,
-    CAST(NULL AS DECIMAL(7, 2)) AS medicare_effect_percent,
-    CAST(NULL AS VARCHAR) AS answer_rule_id,
+    CAST(NULL AS BIGINT) AS answer_row,
+    CAST(NULL AS BIGINT) AS medicare_row,
+    CAST(NULL AS VARCHAR) AS group_id,
     named.citation, named.related_row, named.is_stale
 FROM name_finding AS named
 UNION ALL
 SELECT
-    given.source_row, given.rule_id, given.severity, given.column_name, given.value, NULL, given.detail, given.effect_percent,
-    given.effect_units, given.effect_formula, given.medicare_disposition, given.medicare_effect_percent, given.answer_rule_id, NULL,
-    NULL, given.is_stale
+    given.source_row, given.rule_id, given.severity, given.column_name, given.value, NULL, given.detail, NULL, NULL,
+    CASE WHEN given.medicare_row IS NULL THEN 'not_published' END, given.answer_row, given.medicare_row, NULL, NULL, NULL, given.is_stale
 FROM answer_finding AS given
 UNION ALL
 SELECT
-    held.source_row, held.rule_id, held.severity, held.column_name, held.value, held.other, held.detail, NULL, NULL, NULL,
-    held.medicare_disposition, NULL, held.answer_rule_id, held.citation, held.related_row, false
+    held.source_row, held.rule_id, held.severity, 'modifiers', held.value, held.other, NULL, NULL, NULL, held.medicare_disposition,
+    NULL, NULL, held.group_id, NULL, held.related_row, false
 FROM combination_finding AS held
 UNION ALL
 SELECT
     edit.source_row, edit.rule_id, edit.severity, edit.column_name, edit.value, edit.other, edit.detail, edit.effect_percent,
-    edit.effect_units, NULL, edit.medicare_disposition, NULL, NULL, edit.citation, edit.related_row, edit.is_stale
+    edit.effect_units, edit.medicare_disposition, NULL, NULL, NULL, edit.citation, edit.related_row, edit.is_stale
 FROM ncci_finding AS edit;
 
 CREATE TEMP VIEW finding_text AS
@@ -37,30 +37,41 @@ SELECT
     found.severity,
     found.column_name,
     found.value,
-    replace(replace(replace(replace(replace(replace(replace(
-        told.sentence || CASE WHEN found.severity = 'unknown' THEN told.if_unknown ELSE '' END,
-        '{payer}', coalesce(insurer.payer_name, 'the payer')),
-        '{code}', line.code),
-        '{day}', CAST(line.judged_on AS VARCHAR)),
-        '{limit}', coalesce(CAST(CAST(found.effect_units AS BIGINT) AS VARCHAR), '')),
-        '{other}', coalesce(found.other, '')),
-        '{detail}', coalesce(found.detail, '')),
-        '{value}', coalesce(found.value, '')) AS sentence,
-    found.effect_percent,
-    found.effect_units,
-    found.effect_formula,
-    found.medicare_disposition,
-    found.medicare_effect_percent,
+    told(
+        found.rule_id,
+        found.severity,
+        found.value,
+        line.code,
+        found.other,
+        coalesce(found.detail, cell.reason, held.reason),
+        CAST(line.judged_on AS VARCHAR),
+        CAST(CAST(found.effect_units AS BIGINT) AS VARCHAR),
+        scope.unpublished,
+        scope.beside
+    ) AS sentence,
+    coalesce(found.effect_percent, cell.effect_percent) AS effect_percent,
+    coalesce(found.effect_units, cell.effect_units) AS effect_units,
+    cell.effect_formula,
+    coalesce(found.medicare_disposition, medicares.disposition) AS medicare_disposition,
+    medicares.effect_percent AS medicare_effect_percent,
     scope.payer_id,
-    found.answer_rule_id,
+    coalesce(cell.rule_id, found.group_id) AS answer_rule_id,
     found.related_row,
     found.is_stale,
     coalesce(
-        found.citation, nullif(concat_ws(', ', rule.citation_title, rule.citation_publisher, rule.citation_where), '')
+        found.citation,
+        held.citation,
+        nullif(concat_ws(', ', rule.citation_title, rule.citation_publisher, rule.citation_where), '')
     ) AS citation
 FROM found
-JOIN claim_line AS line ON line.source_row = found.source_row
+JOIN given_line AS line ON line.source_row = found.source_row
 JOIN scope ON scope.scope_id = line.scope_id
-JOIN check_rule AS told ON told.rule_id = found.rule_id
-LEFT JOIN payer AS insurer ON insurer.payer_id = scope.payer_id
-LEFT JOIN modifier_rule AS rule ON rule.rule_id = found.answer_rule_id;
+LEFT JOIN answer AS cell ON cell.rowid = found.answer_row
+LEFT JOIN answer AS medicares ON medicares.rowid = found.medicare_row
+LEFT JOIN held_group AS held ON held.group_id = found.group_id
+LEFT JOIN modifier_rule AS rule ON rule.rule_id = coalesce(cell.rule_id, medicares.rule_id)
+UNION ALL
+SELECT
+    refused.source_row, refused.claim, refused.line, 'line.refused', 'refused', refused.column_name, refused.value, refused.reason,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL
+FROM refused_line AS refused;

@@ -7,7 +7,10 @@ SELECT
     line.service_date,
     line.code,
     any_value(line.judged_on) AS judged_on,
-    min(line.source_row) AS first_row
+    min(line.source_row) AS first_row,
+    max(line.source_row) AS last_row,
+    max_by(line.scope_id, line.source_row) AS scope_id,
+    sum(line.units) AS units
 FROM claim_line AS line
 GROUP BY line.claim_id, line.service_date, line.code;
 
@@ -43,15 +46,20 @@ SELECT
     min(member.modifier) AS on_column_two,
     min(member.modifier) FILTER (WHERE line.judged_on >= placement.effective_from) AS on_column_one,
     min(member.modifier) FILTER (WHERE placement.effective_from IS NULL) AS on_column_one_open
-FROM claim_line AS line
+FROM (
+    SELECT given.source_row, given.claim_id, given.service_date, given.judged_on, given.code, given.set_id
+    FROM claim_line AS given
+    SEMI JOIN pair ON pair.claim_id = given.claim_id AND pair.service_date = given.service_date
+) AS line
 JOIN set_member AS member ON member.set_id = line.set_id
-JOIN modifier_day AS known
-    ON known.modifier = member.modifier AND known.judged_on = line.judged_on AND known.is_ncci_associated
-LEFT JOIN answered AS given
-    ON given.source_row = line.source_row AND given.slot = member.slot AND given.medicare_disposition = 'not_allowed'
+SEMI JOIN modifier_span AS known
+    ON known.modifier = member.modifier
+    AND known.is_ncci_associated
+    AND line.judged_on BETWEEN known.valid_from AND known.valid_to
+ANTI JOIN medicare_answer AS refused
+    ON refused.source_row = line.source_row AND refused.slot = member.slot AND refused.disposition = 'not_allowed'
 LEFT JOIN modifier_rule AS placement
     ON placement.payer_id = 'medicare' AND placement.rule_id = 'medicare.ncci.' || member.modifier
-WHERE given.source_row IS NULL
 GROUP BY line.source_row, line.claim_id, line.service_date, line.code;
 
 CREATE TEMP TABLE pair_line AS
@@ -93,7 +101,7 @@ SELECT
     pair.column_two_code AS value,
     pair.column_one_code AS other,
     coalesce(pair.bypassed_by, pair.may_be_bypassed_by) AS detail,
-    CASE WHEN scope.is_medicare AND rule_id IN ('ncci.pair_never', 'ncci.pair_without_modifier') THEN 0 END AS effect_percent,
+    CAST(CASE WHEN scope.is_medicare AND rule_id IN ('ncci.pair_never', 'ncci.pair_without_modifier') THEN 0 END AS DECIMAL(7, 2)) AS effect_percent,
     CAST(NULL AS DECIMAL(18, 3)) AS effect_units,
     CASE rule_id
         WHEN 'ncci.pair_bypassed' THEN 'allowed_with_documentation'
@@ -110,21 +118,13 @@ JOIN judged_day AS day ON day.judged_on = pair.judged_on
 WHERE scope.is_medicare OR pair.modifier_indicator = '0' OR pair.bypassed_by IS NULL;
 
 -- Units over the limit: on a line of its own, or over the day, said on the last line of the day with the sum.
-CREATE TEMP TABLE unit_limit AS
-SELECT used.code, used.judged_on, held.mue_value, held.adjudication, held.source_file || ', line ' || held.source_row AS citation
-FROM (SELECT DISTINCT line.code, line.judged_on FROM claim_line AS line) AS used
-JOIN ncci_mue AS held
-    ON held.setting = 'practitioner'
-    AND held.code = used.code
-    AND used.judged_on BETWEEN held.valid_from AND coalesce(held.valid_to, DATE '9999-12-31');
-
 INSERT INTO ncci_finding
 SELECT
     over.source_row,
     CASE over.adjudication WHEN 'line' THEN 'units.over_limit_of_line' ELSE 'units.over_limit_of_day' END,
     CASE WHEN NOT scope.is_medicare THEN 'unknown' WHEN over.adjudication = 'day_appealable' THEN 'warning' ELSE 'error' END,
     'units',
-    over.units,
+    regexp_replace(CAST(over.units AS VARCHAR), '\.?0+$', ''),
     over.code,
     CASE over.adjudication
         WHEN 'day_absolute' THEN 'no appeal lifts it.'
@@ -139,36 +139,47 @@ SELECT
     day.is_limit_stale
 FROM (
     SELECT
-        line.source_row, line.scope_id, line.judged_on, line.code, CAST(line.units AS VARCHAR) AS units, line.source_row AS first_row,
-        held.mue_value, held.adjudication, held.citation
+        line.source_row, line.scope_id, line.judged_on, line.code, line.units, line.source_row AS first_row,
+        held.mue_value, held.adjudication, held.source_file || ', line ' || held.source_row AS citation
     FROM claim_line AS line
-    JOIN unit_limit AS held ON held.code = line.code AND held.judged_on = line.judged_on AND held.adjudication = 'line'
+    JOIN ncci_mue AS held
+        ON held.setting = 'practitioner'
+        AND held.adjudication = 'line'
+        AND held.code = line.code
+        AND line.judged_on BETWEEN held.valid_from AND coalesce(held.valid_to, DATE '9999-12-31')
     WHERE line.units > held.mue_value
     UNION ALL
     SELECT
-        max(line.source_row), max_by(line.scope_id, line.source_row), line.judged_on, line.code, CAST(sum(line.units) AS VARCHAR),
-        min(line.source_row), held.mue_value, held.adjudication, held.citation
-    FROM claim_line AS line
-    JOIN unit_limit AS held ON held.code = line.code AND held.judged_on = line.judged_on AND held.adjudication <> 'line'
-    GROUP BY line.claim_id, line.service_date, line.judged_on, line.code, held.mue_value, held.adjudication, held.citation
-    HAVING sum(line.units) > held.mue_value
+        day_code.last_row, day_code.scope_id, day_code.judged_on, day_code.code, day_code.units, day_code.first_row,
+        held.mue_value, held.adjudication, held.source_file || ', line ' || held.source_row
+    FROM day_code
+    JOIN ncci_mue AS held
+        ON held.setting = 'practitioner'
+        AND held.adjudication <> 'line'
+        AND held.code = day_code.code
+        AND day_code.judged_on BETWEEN held.valid_from AND coalesce(held.valid_to, DATE '9999-12-31')
+    WHERE day_code.units > held.mue_value
 ) AS over
 JOIN scope ON scope.scope_id = over.scope_id
 JOIN judged_day AS day ON day.judged_on = over.judged_on;
 
 -- An add-on code without any of its primary codes on the claim and day. Where contractors choose primary codes nobody can tell.
-CREATE TEMP TABLE addon_edit AS
+CREATE TEMP TABLE addon_day AS
 SELECT
+    used.claim_id,
+    used.service_date,
     used.code,
-    used.judged_on,
-    edit.primary_code,
-    bool_or(edit.edit_type <> '1') OVER (PARTITION BY used.code, used.judged_on) AS is_open,
-    min(edit.source_file || ', line ' || edit.source_row) OVER (PARTITION BY used.code, used.judged_on) AS citation
-FROM (SELECT DISTINCT line.code, line.judged_on FROM claim_line AS line) AS used
+    bool_or(edit.edit_type <> '1') AS is_open,
+    min(edit.source_file || ', line ' || edit.source_row) AS citation
+FROM day_code AS used
 JOIN ncci_addon AS edit
     ON edit.addon_code = used.code
     AND edit.is_ever_in_force
-    AND used.judged_on BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31');
+    AND used.judged_on BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31')
+LEFT JOIN day_code AS beside
+    ON beside.claim_id = used.claim_id AND beside.service_date = used.service_date AND beside.code = edit.primary_code
+GROUP BY used.claim_id, used.service_date, used.code
+HAVING count(beside.code) = 0;
 
 INSERT INTO ncci_finding
 SELECT
@@ -186,19 +197,7 @@ SELECT
     NULL,
     day.is_addon_stale
 FROM claim_line AS line
-JOIN (
-    SELECT held.code, held.judged_on, any_value(held.is_open) AS is_open, any_value(held.citation) AS citation
-    FROM addon_edit AS held
-    GROUP BY held.code, held.judged_on
-) AS edit ON edit.code = line.code AND edit.judged_on = line.judged_on
+JOIN addon_day AS edit
+    ON edit.claim_id = line.claim_id AND edit.service_date = line.service_date AND edit.code = line.code
 JOIN scope ON scope.scope_id = line.scope_id
-JOIN judged_day AS day ON day.judged_on = line.judged_on
-WHERE NOT EXISTS (
-    SELECT 1
-    FROM addon_edit AS held
-    JOIN day_code AS beside ON beside.code = held.primary_code
-    WHERE held.code = line.code
-        AND held.judged_on = line.judged_on
-        AND beside.claim_id = line.claim_id
-        AND beside.service_date = line.service_date
-);
+JOIN judged_day AS day ON day.judged_on = line.judged_on;

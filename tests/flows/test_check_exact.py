@@ -1,0 +1,329 @@
+"""payref check: pairs, units, add-on codes, days in force, places, diagnoses and broken files, each finding exact."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from flows import cli
+from tests.flows.claim_builders import HEADER, checked, enriched, picked
+
+WIDE = f"{HEADER},place_of_service,diagnosis,line_of_business"
+NOBODYS = "No published rule of Aetna about it is known here. Medicare's answer stands beside."
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return enriched(tmp_path_factory.mktemp("check"))
+
+
+def test_a_pair_that_no_modifier_bypasses(output: Path, tmp_path: Path) -> None:
+    lines = ("A,1,Medicare,33533,,,1,2025-10-15,", "A,2,Medicare,36620,59,,1,2025-10-15,")
+    _, _, found = checked(output, tmp_path, *lines)
+    names = (
+        "source_row",
+        "rule_id",
+        "severity",
+        "value",
+        "effect_percent",
+        "medicare_disposition",
+        "related_row",
+        "citation",
+        "sentence",
+    )
+    assert picked(found, *names, family="ncci") == [
+        (
+            "3",
+            "ncci.pair_never",
+            "error",
+            "36620",
+            "0.00",
+            "not_allowed",
+            "2",
+            "pairs, line 3",
+            "36620 is denied beside 33533 on one claim and day, and no modifier bypasses that.",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("43239,,", "43235,,"), [("3", "ncci.pair_without_modifier", "error", "0.00", "not_allowed")]),
+        (("43235,,", "43239,,"), [("2", "ncci.pair_without_modifier", "error", "0.00", "not_allowed")]),
+        (("43239,,", "43235,59,"), [("3", "ncci.pair_bypassed", "info", "", "allowed_with_documentation")]),
+        (("43239,,", "43235,LT,"), [("3", "ncci.pair_bypassed", "info", "", "allowed_with_documentation")]),
+        (("43239,XE,", "43235,,"), [("3", "ncci.pair_bypassed", "info", "", "allowed_with_documentation")]),
+        (("43239,LT,", "43235,,"), [("3", "ncci.pair_open", "unknown", "", "not_published")]),
+        (("43239,,", "43235,51,"), [("3", "ncci.pair_without_modifier", "error", "0.00", "not_allowed")]),
+        (("43239,,", "43235,25,"), [("3", "ncci.pair_without_modifier", "error", "0.00", "not_allowed")]),
+        (("71046,,", "71045,,"), []),
+        (("19307,59,", "36620,59,"), [("3", "ncci.pair_contradictory", "unknown", "", "not_published")]),
+    ],
+)  # fmt: skip
+def test_where_a_modifier_may_stand(
+    output: Path, tmp_path: Path, lines: tuple[str, str], expected: list[tuple[str, ...]]
+) -> None:
+    """25 belongs on visits, so Medicare does not take it on 43235 and it bypasses nothing; an edit with indicator 9 is none."""
+    told = (f"A,{number},Medicare,{line},1,2025-10-15," for number, line in enumerate(lines, start=1))
+    _, _, found = checked(output, tmp_path, *told)
+    assert picked(found, "source_row", "rule_id", "severity", "effect_percent", "medicare_disposition", family="ncci") == expected
+
+
+def test_59_on_column_one_counts_since_july_2019(output: Path, tmp_path: Path) -> None:
+    lines = ("A,1,Medicare,43239,59,,1,2025-10-15,", "A,2,Medicare,43235,,,1,2025-10-15,")
+    kinds = [
+        picked(checked(output, tmp_path, *lines, options=("--on", day))[2], "rule_id", family="ncci")
+        for day in ("2025-01-01", "2024-12-31")
+    ]
+    assert kinds == [[("ncci.pair_bypassed",)], []]
+
+
+@pytest.mark.parametrize(
+    "second",
+    ["B,1,Medicare,43235,,,1,2025-10-15,", "A,2,Medicare,43235,,,1,2025-10-16,"],
+    ids=["another claim", "another day"],
+)
+def test_a_pair_is_of_one_claim_and_day(output: Path, tmp_path: Path, second: str) -> None:
+    _, _, found = checked(output, tmp_path, "A,1,Medicare,43239,,,1,2025-10-15,", second)
+    assert picked(found, "rule_id", family="ncci") == []
+
+
+def test_an_edit_holds_through_its_last_day(output: Path, tmp_path: Path) -> None:
+    lines = [
+        f"{day},{number},Medicare,{code},,,1,{day},"
+        for day in ("2025-10-31", "2025-11-01")
+        for number, code in enumerate(("19307", "19303"), start=1)
+    ]
+    _, _, found = checked(output, tmp_path, *lines)
+    assert picked(found, "claim", "value", "citation", family="ncci") == [("2025-10-31", "19303", "pairs, line 5")]
+
+
+def test_ncci_of_a_payer_that_published_nothing_is_unknown(output: Path, tmp_path: Path) -> None:
+    lines = (
+        "A,1,Aetna,43239,,,1,2025-10-15,",
+        "A,2,Aetna,43235,,,1,2025-10-15,",
+        "A,3,Aetna,33533,,,2,2025-10-15,",
+        "A,4,Aetna,43235,59,,1,2025-10-15,",
+    )
+    _, _, found = checked(output, tmp_path, *lines)
+    names = ("source_row", "rule_id", "severity", "effect_percent", "medicare_disposition")
+    assert picked(found, *names, family="ncci") == [("3", "ncci.pair_without_modifier", "unknown", "", "not_allowed")]
+    assert picked(found, *names, family="units") == [("4", "units.over_limit_of_day", "unknown", "", "not_paid")]
+    assert all(row["sentence"].endswith(NOBODYS) for row in found if row["rule_id"] == "ncci.pair_without_modifier")
+
+
+def test_units_are_counted_by_line_or_by_day(output: Path, tmp_path: Path) -> None:
+    """71046 is limited by line, 33533 by day without appeal, 99213 by day with; the day is told on its last line."""
+    lines = (
+        "A,1,Medicare,71046,,,2,2025-10-15,",
+        "A,2,Medicare,71046,76,,2.5,2025-10-15,",
+        "A,3,Medicare,33533,,,1,2025-10-15,",
+        "A,4,Medicare,33533,59,,1,2025-10-15,",
+        "A,5,Medicare,33533,,,1,2025-10-16,",
+        "B,1,Medicare,33533,,,1,2025-10-15,",
+        "C,1,Medicare,99213,,,10,2025-10-15,",
+    )
+    _, _, found = checked(output, tmp_path, *lines)
+    names = ("source_row", "rule_id", "severity", "value", "effect_units", "related_row", "citation", "sentence")
+    assert picked(found, *names, family="units") == [
+        (
+            "3",
+            "units.over_limit_of_line",
+            "error",
+            "2.5",
+            "2.000",
+            "",
+            "limits, line 11",
+            "2.5 units of 71046 on a line, and the limit is 2: lines may be split with a modifier where that is justified.",
+        ),
+        (
+            "5",
+            "units.over_limit_of_day",
+            "error",
+            "2",
+            "1.000",
+            "4",
+            "limits, line 12",
+            "2 units of 33533 on the day, and the limit is 1: no appeal lifts it.",
+        ),
+        (
+            "8",
+            "units.over_limit_of_day",
+            "warning",
+            "10",
+            "1.000",
+            "",
+            "limits, line 13",
+            "10 units of 99213 on the day, and the limit is 1: more may be paid on appeal.",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("1,Medicare,33518,,,1,2025-10-15,",), [("addon.without_primary", "error", "0.00", "not_paid", "add-ons, line 21")]),
+        (("1,Medicare,33518,,,1,2025-10-15,", "2,Medicare,33534,,,1,2025-10-15,"), []),
+        (
+            ("1,Medicare,33518,,,1,2025-10-15,", "2,Medicare,33534,,,1,2025-10-16,"),
+            [("addon.without_primary", "error", "0.00", "not_paid", "add-ons, line 21")],
+        ),
+        (("1,Aetna,33518,,,1,2025-10-15,",), [("addon.without_primary", "unknown", "", "not_paid", "add-ons, line 21")]),
+        (("1,Medicare,29826,,,1,2025-10-15,",), [("addon.primary_open", "unknown", "", "not_published", "add-ons, line 23")]),
+    ],
+    ids=["alone", "with a primary", "primary on another day", "other payer", "contractors choose"],
+)
+def test_an_add_on_code_needs_a_primary(
+    output: Path, tmp_path: Path, lines: tuple[str, ...], expected: list[tuple[str, ...]]
+) -> None:
+    _, _, found = checked(output, tmp_path, *(f"A,{line}" for line in lines))
+    assert picked(found, "rule_id", "severity", "effect_percent", "medicare_disposition", "citation", family="addon") == expected
+
+
+def test_51_on_an_add_on_code(output: Path, tmp_path: Path) -> None:
+    _, _, found = checked(output, tmp_path, "A,1,Medicare,33518,51,,1,2025-10-15,", "B,1,UHC,33518,51,,1,2025-10-15,")
+    names = ("source_row", "rule_id", "severity", "medicare_disposition", "answer_rule_id")
+    assert picked(found, *names, family="modifier.") == [
+        ("2", "modifier.multiple_on_add_on", "warning", "not_applicable", "medicare.multiple_procedure.0"),
+        ("3", "modifier.multiple_on_add_on", "unknown", "not_applicable", ""),
+    ]
+
+
+def test_a_day_after_the_tables_end_is_said_to_be_stale(output: Path, tmp_path: Path) -> None:
+    lines = [
+        f"{day},{number},Medicare,{code},,,2,{day},"
+        for day in ("2025-12-31", "2026-01-01")
+        for number, code in enumerate(("33533", "36620"), start=1)
+    ]
+    _, _, found = checked(output, tmp_path, *lines)
+    told = {family: picked(found, "claim", "rule_id", "is_stale", family=family) for family in ("ncci", "units")}
+    assert told == {
+        family: [("2025-12-31", rule_id, "false"), ("2026-01-01", rule_id, "true")]
+        for family, rule_id in (("ncci", "ncci.pair_never"), ("units", "units.over_limit_of_day"))
+    }
+
+
+def test_codes_and_modifiers_by_their_days(output: Path, tmp_path: Path) -> None:
+    """A code before the first release; a modifier before CMS made it, and one that CMS does not list in a covered quarter."""
+    lines = (
+        "A,1,Medicare,99213,,,1,2025-09-30,",
+        "B,1,Medicare,99213,XE,,1,2014-12-31,",
+        "C,1,Medicare,99213,ZZ,00,1,2025-10-15,",
+        "D,1,Medicare,99213,ZZ,,1,2026-10-15,",
+    )
+    _, _, found = checked(output, tmp_path, *lines)
+    names = ("claim", "rule_id", "severity", "sentence", "citation")
+    assert picked(found, *names, family="code") == [
+        (
+            claim,
+            "code.not_in_force",
+            "unknown",
+            f"No source lists the code 99213 on {day}; it is listed from 2025-10-01, and no release here covers the day.",
+            "cms_pfs/2025-10/PPRRVU2025_Oct.csv",
+        )
+        for claim, day in (("A", "2025-09-30"), ("B", "2014-12-31"))
+    ]
+    assert picked(found, "claim", "rule_id", "severity", "value", "citation", family="modifier") == [
+        ("B", "modifier.not_in_force", "error", "XE", next(row["citation"] for row in found if row["value"] == "XE")),
+        ("C", "modifier.unknown", "error", "ZZ", "HCPCS of the quarter"),
+        ("C", "modifier.unknown", "unknown", "00", "HCPCS of the quarter"),
+        ("D", "modifier.unknown", "unknown", "ZZ", ""),
+    ]
+
+
+def test_places_and_diagnoses_of_the_list_that_covers_the_day(output: Path, tmp_path: Path) -> None:
+    lines = (
+        "A,1,Medicare,99213,,,1,2025-10-15,,22,A000;z00.00,",
+        "B,1,Medicare,99213,,,1,2025-11-15,,22,A00.0 Z99,",
+        "C,1,Medicare,99213,,,1,2026-02-15,,22,Z99,",
+        "D,1,Medicare,99213,,,1,2025-10-15,,7,,",
+    )
+    _, _, found = checked(output, tmp_path, *lines, header=WIDE)
+    assert picked(found, "claim", "rule_id", "severity", "value", "sentence", "citation") == [
+        ("B", "diagnosis.unknown", "error", "Z99", "ICD-10-CM lists no diagnosis Z99 on 2025-11-15.", "ICD-10-CM of November"),
+        ("B", "place_of_service.unknown", "error", "22", "CMS lists no place of service 22 on 2025-11-15.", "Places of service"),
+        ("D", "place_of_service.unknown", "error", "7", "CMS lists no place of service 7 on 2025-10-15.", "Places of service"),
+    ]
+
+
+def test_a_repeated_line_points_to_the_first(output: Path, tmp_path: Path) -> None:
+    lines = ("A,1,Medicare,43235,,,1,2025-10-15,", "B,1,Medicare,43235,,,1,2025-10-15,", "A,1,Medicare,43235,,,1,2025-10-15,")
+    _, _, found = checked(output, tmp_path, *lines)
+    assert picked(found, "source_row", "rule_id", "severity", "related_row", "sentence", family="line") == [
+        ("4", "line.repeated", "warning", "2", "Line 1 of claim A comes again.")
+    ]
+
+
+def test_an_unknown_payer_hears_medicares_answer_and_no_rule_of_its_own(output: Path, tmp_path: Path) -> None:
+    _, _, found = checked(output, tmp_path, "A,1,Humana,00406,,,1,2025-10-15,", "B,1,Humana,33533,62,,1,2025-10-15,")
+    assert {row["severity"] for row in found} == {"unknown"}
+    assert picked(found, "rule_id", "payer_id", "medicare_disposition") == [
+        ("anesthesia.no_performer", "", "required"),
+        ("payer.unknown", "", ""),
+        ("modifier.not_published", "", "not_allowed"),
+        ("payer.unknown", "", ""),
+    ]
+    by_rule = {row["rule_id"]: row for row in found}
+    assert by_rule["anesthesia.no_performer"]["sentence"].endswith(
+        "Whose rule answers is not known. Medicare's answer stands beside."
+    )
+    assert by_rule["modifier.not_published"]["citation"].startswith("National Physician Fee Schedule Relative Value File")
+
+
+def test_a_plan_under_medicares_name_is_not_medicare(output: Path, tmp_path: Path) -> None:
+    line = "A,1,Medicare,33533,,,2,2025-10-15,,,,Medicare Advantage"
+    _, _, found = checked(output, tmp_path, line, header=WIDE)
+    assert picked(found, "rule_id", "severity") == [("units.over_limit_of_day", "unknown")]
+    assert found[0]["sentence"].endswith("No published rule of the plan about it is known here. Medicare's answer stands beside.")
+
+
+def test_every_line_is_judged_or_refused_with_row_and_column(output: Path, tmp_path: Path) -> None:
+    long = "9" * 200_000
+    lines = (
+        "A,1,Medicare,99213,,,1,2025-10-15,",
+        'A,2,"Medicare,99213,,,1,2025-10-15,',
+        'A,3,"Medi"care,99213,,,1,2025-10-15,',
+        f'A,4,"Medicare",{long},,,1,2025-10-15,',
+        "A,5,Medicare,99213,,,1,2025-10-15",
+        "",
+        ",6,Medicare,99213,,,1,2025-10-15,",
+        "A,7,Medicare,99213,,,1e3,2025-10-15,",
+        "A,8,Medicare,99213,,,1,2025-02-30,",
+        "A,9,Medicare,99213,,,1,1965-01-01,",
+        "A,10,Medicare,99213,,,1,2025-10-15,Texas",
+    )
+    _, said, found = checked(output, tmp_path, *lines)
+    assert picked(found, "source_row", "column_name") == [
+        ("3", "*"),
+        ("4", "*"),
+        ("5", "*"),
+        ("6", "*"),
+        ("8", "claim"),
+        ("9", "units"),
+        ("10", "service_date"),
+        ("11", "service_date"),
+        ("12", "state"),
+    ]
+    assert {row["severity"] for row in found} == {"refused"}
+    assert "10 lines = 1 judged + 9 refused" in said
+
+
+def test_more_lines_than_a_claim_can_have_are_refused(output: Path, tmp_path: Path) -> None:
+    lines = [f"A,{number},Medicare,99213,,,1,2025-10-15," for number in range(1_000)]
+    _, said, found = checked(output, tmp_path, *lines, "B,1,Medicare,43235,,,1,2025-10-15,")
+    assert "1,001 lines = 1 judged + 1,000 refused" in said
+    assert set(picked(found, "claim", "rule_id", "column_name")) == {("A", "line.refused", "claim")}
+
+
+def test_parquet_rows_without_a_number_are_refused(output: Path, tmp_path: Path) -> None:
+    codes = {"code": ["99213"] * 2, "payer": ["Medicare"] * 2, "service_date": [date(2025, 10, 15)] * 2}
+    rows = pl.DataFrame({"claim": [1, None], "line": [1, 2], "units": [1, 1], **codes})
+    rows.write_parquet(tmp_path / "claims.parquet")
+    called = ["check", str(tmp_path / "claims.parquet"), "--out", str(tmp_path / "f.parquet"), "--output", str(output)]
+    done = CliRunner().invoke(cli.app, called)
+    assert "2 lines = 1 judged + 1 refused" in done.stdout
+    written = pl.read_parquet(tmp_path / "f.parquet")
+    assert written.select("source_row", "rule_id", "column_name").rows() == [(2, "line.refused", "claim")]
