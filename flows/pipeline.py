@@ -24,6 +24,7 @@ from flows.releases import current_name, published_again, retire, rolled_back
 from flows.report import REPORT, timed, write_report
 from flows.reuse import remember, reusable
 from flows.settings import ExitCode, LockedError, Settings, StopError
+from flows.stage_log import being_made
 from transforms.errors import BrokenCheckError, StructureError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     began = time.monotonic()
     seconds: dict[str, float] = {}
     step = timed(step, seconds)
+    being_made.set(None)
     check_accepted(settings.accepted)
     prepared(settings)
     with locked(settings.output, wait_seconds=settings.wait_seconds):
@@ -70,6 +72,7 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
         check_schema(settings.output)
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)
+        being_made.set(release)
         held = None if settings.is_forced else _held(settings.output, release)
         if held is not None:
             retire(settings.output, keep=settings.keep)

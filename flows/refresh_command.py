@@ -14,6 +14,7 @@ from flows.options import Output, leave, screen
 from flows.release_commands import known_tables, say_nothing_new, say_warnings
 from flows.screen import show_summary
 from flows.settings import ExitCode
+from flows.stage_log import Log
 
 if TYPE_CHECKING:
     from flows.pipeline import Outcome
@@ -52,34 +53,43 @@ def refresh_command(
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
+    log: Annotated[Log, typer.Option(help="How standard error tells of stages: json writes one object a line.")] = Log.TEXT,
 ) -> None:
     """Read the raw files and publish a release."""
-    from flows.pipeline import exit_code, unchanged
     from flows.settings import Settings
 
-    began = time.monotonic()
+    screen.log = log
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
-    fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
     settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep, wait)
+    began = time.monotonic()
+    fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
+    _refresh(settings, is_direct=direct, began=began)
+    if fetched != ExitCode.OK:
+        leave("Not every file could be fetched, see above; the release is made of what is there.", fetched)
+
+
+def _refresh(settings: "Settings", *, is_direct: bool, began: float) -> None:
+    """Publish a release and sum it up; what stops it becomes a sentence and an exit code."""
+    from flows.pipeline import exit_code, unchanged
+
+    output = settings.output
     try:
         release = unchanged(settings)
         if release is not None:
-            say_nothing_new(screen, output, release=release, keep=keep)
-            _leave_where_not_fetched(fetched)
+            say_nothing_new(screen, output, release=release, keep=settings.keep)
             return
-        outcome = _run_directly(settings) if direct else _run_with_prefect(settings)
+        outcome = _run_directly(settings) if is_direct else _run_with_prefect(settings)
     except Exception as error:
         code = exit_code(error)
         if code is None:
             raise
         leave(str(error), code)
-    seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if direct else f", with Prefect {time.monotonic() - began:.1f} s.")
+    seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if is_direct else f", with Prefect {time.monotonic() - began:.1f} s.")
     show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
     say_warnings(screen, output, release=outcome.release)
-    if strict and outcome.refused:
+    if settings.is_strict and outcome.refused:
         told = f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding."
         leave(told, ExitCode.REFUSED_ROWS)
-    _leave_where_not_fetched(fetched)
 
 
 def fetch_command(
@@ -117,11 +127,6 @@ def _fetched(raw: Path, *, is_licence_accepted: bool, base_url: str | None) -> E
     if code == ExitCode.USAGE:
         raise SystemExit(int(code))
     return code
-
-
-def _leave_where_not_fetched(code: ExitCode) -> None:
-    if code != ExitCode.OK:
-        leave("Not every file could be fetched, see above; the release is made of what is there.", code)
 
 
 def _run_directly(settings: "Settings") -> "Outcome":
