@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -61,19 +61,17 @@ def measured(tell: Callable[[Stage], None], name: str, function: Callable[..., A
         said = (str(error) or type(error).__name__).splitlines()[0]
         tell(Stage(name, time.monotonic() - began, release=being_made.get(), error=said))
         raise
-    tell(Stage(name, time.monotonic() - began, **_counts(result), release=being_made.get()))
+    tell(Stage(name, time.monotonic() - began, *_counts(result), release=being_made.get()))
     return result
 
 
-def _counts(result: Any) -> dict[str, int]:
-    """Rows that a stage counted: those of the files it read, or those it loaded by table. Judged by shape, to import nothing."""
+def _counts(result: Any) -> tuple[int | None, int | None, int | None, int | None]:
+    """Rows read, accepted, refused and loaded, of those a stage counted. Judged by shape, to import nothing."""
     if isinstance(result, dict) and result and all(isinstance(rows, int) for rows in result.values()):
-        return {"rows_loaded": sum(result.values())}
+        return None, None, None, sum(result.values())
     first = result[0] if isinstance(result, tuple) and result else result
     counts = getattr(getattr(first, "built", first), "counts", None)
-    return _sums(counts) if isinstance(counts, (list, tuple)) else {}
-
-
-def _sums(counts: Iterable[Any]) -> dict[str, int]:
-    listed = list(counts)
-    return {name: sum(getattr(count, name) for count in listed) for name in ("rows_read", "rows_accepted", "rows_refused")}
+    if not isinstance(counts, (list, tuple)):
+        return None, None, None, None
+    read, accepted, refused = (sum(getattr(count, name) for count in counts) for name in Stage._fields[2:5])
+    return read, accepted, refused, None
