@@ -30,10 +30,18 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
 
 
+class Left(SystemExit):
+    """A command that ends early, with the sentence it said."""
+
+    def __init__(self, sentence: str, code: ExitCode) -> None:
+        super().__init__(int(code))
+        self.sentence = sentence
+
+
 def leave(message: str, code: ExitCode) -> NoReturn:
     """Say why, and leave with an exit code."""
     screen.say(message)
-    raise SystemExit(int(code))
+    raise Left(message, code)
 
 
 def _plain(value: Any) -> str:

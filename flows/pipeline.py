@@ -23,6 +23,7 @@ from flows.reading import read_sources, tables_of
 from flows.releases import current_name, published_again, retire, rolled_back
 from flows.report import REPORT, timed, write_report
 from flows.reuse import remember, reusable
+from flows.run_record import Result, recorded
 from flows.settings import ExitCode, LockedError, Settings, StopError
 from flows.stage_log import being_made
 from transforms.errors import BrokenCheckError, StructureError
@@ -67,7 +68,7 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     being_made.set(None)
     check_accepted(settings.accepted)
     prepared(settings)
-    with locked(settings.output, wait_seconds=settings.wait_seconds):
+    with locked(settings.output, wait_seconds=settings.wait_seconds), recorded(settings.output, code_of=exit_code) as note:
         settle(settings.output)
         check_schema(settings.output)
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
@@ -76,8 +77,10 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
         held = None if settings.is_forced else _held(settings.output, release)
         if held is not None:
             retire(settings.output, keep=settings.keep)
+            note.reached(Result.NOTHING_NEW, held)
             return Outcome(held, {}, {}, time.monotonic() - began)
         rows, described = _new_release(settings, inputs, priced, release, step=step, seconds=seconds)
+        note.reached(Result.PUBLISHED, release)
         published_again(settings.output, release)
         retire(settings.output, keep=settings.keep)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)

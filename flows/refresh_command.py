@@ -18,6 +18,7 @@ from flows.stage_log import Log
 
 if TYPE_CHECKING:
     from flows.pipeline import Outcome
+    from flows.run_end import End
     from flows.settings import Settings
 
 FETCHED_RAW = Path("my-raw")
@@ -56,26 +57,30 @@ def refresh_command(
     log: Annotated[Log, typer.Option(help="How standard error tells of stages: json writes one object a line.")] = Log.TEXT,
 ) -> None:
     """Read the raw files and publish a release."""
+    from flows.run_end import ending
     from flows.settings import Settings
 
     screen.log = log
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep, wait)
     began = time.monotonic()
-    fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
-    _refresh(settings, is_direct=direct, began=began)
-    if fetched != ExitCode.OK:
-        leave("Not every file could be fetched, see above; the release is made of what is there.", fetched)
+    with ending(screen, output) as end:
+        fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
+        _refresh(settings, end, is_direct=direct, began=began)
+        if fetched != ExitCode.OK:
+            leave("Not every file could be fetched, see above; the release is made of what is there.", fetched)
 
 
-def _refresh(settings: "Settings", *, is_direct: bool, began: float) -> None:
+def _refresh(settings: "Settings", end: "End", *, is_direct: bool, began: float) -> None:
     """Publish a release and sum it up; what stops it becomes a sentence and an exit code."""
     from flows.pipeline import exit_code, unchanged
+    from flows.run_record import Result
 
     output = settings.output
     try:
         release = unchanged(settings)
         if release is not None:
+            end.reached(Result.NOTHING_NEW, release)
             say_nothing_new(screen, output, release=release, keep=settings.keep)
             return
         outcome = _run_directly(settings) if is_direct else _run_with_prefect(settings)
@@ -84,6 +89,7 @@ def _refresh(settings: "Settings", *, is_direct: bool, began: float) -> None:
         if code is None:
             raise
         leave(str(error), code)
+    end.reached(Result.PUBLISHED if outcome.is_new else Result.NOTHING_NEW, outcome.release)
     seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if is_direct else f", with Prefect {time.monotonic() - began:.1f} s.")
     show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
     say_warnings(screen, output, release=outcome.release)
@@ -125,7 +131,7 @@ def _fetched(raw: Path, *, is_licence_accepted: bool, base_url: str | None) -> E
 
     code = fetch_and_report(screen, [], [], raw, FetchSettings(is_licence_accepted, base_url=base_url))
     if code == ExitCode.USAGE:
-        raise SystemExit(int(code))
+        leave("Nothing was fetched, so nothing was refreshed.", code)
     return code
 
 

@@ -1,0 +1,59 @@
+"""How `payref refresh` ends: noted in the record of the output folder, and told to whoever collects logs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from flows.options import Left
+from flows.run_record import FAULT, LastRun, Result, fault_of, settle_record, stop_code
+from flows.screen import Screen
+from flows.settings import ExitCode
+from flows.stage_log import Log, json_line
+
+
+class End:
+    """What a refresh reached so far."""
+
+    def __init__(self, screen: Screen, output: Path) -> None:
+        self._screen, self._output = screen, output
+        self._run = LastRun(datetime.now(UTC))
+
+    def reached(self, outcome: Result, release: str) -> None:
+        """A release was published, or is current already."""
+        self._run = self._run._replace(outcome=outcome, exit_code=int(ExitCode.OK), release=release)
+
+    def failed(self, error: BaseException) -> None:
+        """Note and tell what ended the refresh, after a release was published or before."""
+        if isinstance(error, SystemExit):
+            code = int(error.code or 0)
+            kind = self._run.outcome or (Result.LOCKED if code == ExitCode.LOCKED else Result.REFUSED)
+            self.noted(kind, code, error.sentence if isinstance(error, Left) else None)
+        elif isinstance(error, Exception):
+            self.noted(Result.FAILED, FAULT, fault_of(error))
+        else:
+            self.noted(Result.STOPPED, stop_code(error), fault_of(error))
+
+    def noted(self, outcome: Result | None = None, exit_code: int = 0, sentence: str | None = None) -> None:
+        """Note and tell the end; what was reached where nothing else is said."""
+        run = self._run._replace(ended=datetime.now(UTC))
+        if outcome:
+            run = run._replace(outcome=outcome, exit_code=exit_code, sentence=sentence)
+        if run.outcome is not Result.LOCKED and self._output.is_dir():
+            settle_record(self._output, run)
+        if self._screen.log is Log.JSON:
+            typer.echo(json_line("end", **run.told()), err=True)
+
+
+@contextmanager
+def ending(screen: Screen, output: Path) -> Iterator[End]:
+    """Note and tell how what happens meanwhile ends, whatever that is."""
+    end = End(screen, output)
+    try:
+        yield end
+    except BaseException as error:
+        end.failed(error)
+        raise
+    end.noted()
