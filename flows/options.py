@@ -1,16 +1,27 @@
 """What the commands share: options, the screen, JSON, and how a command leaves."""
 
 import json
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from flows.alerts import VARIABLE, words_of
 from flows.screen import Screen
 from flows.settings import ExitCode
 
 screen = Screen()
+
+
+def _command_line(command: str | None) -> str | None:
+    """A command that can be split into words. An empty one is none, as an empty variable of the environment is."""
+    try:
+        return shlex.join(words_of(command)) if command else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}: {command}") from error
+
 
 Output = Annotated[Path, typer.Option(help="Folder of the releases.")]
 Code = Annotated[str, typer.Argument(help="CPT or HCPCS code with its zeros, such as 00406.")]
@@ -22,6 +33,13 @@ LineOfBusiness = Annotated[
 ]
 Market = Annotated[str, typer.Option(help="State of the plan, such as TX.")]
 Organization = Annotated[str, typer.Option(help="Licensee or subsidiary, such as anthem_oh.")]
+AlertCommand = Annotated[
+    str | None,
+    typer.Option(
+        envvar=VARIABLE, callback=_command_line, help="Program to run when a refresh fails or warns; it gets JSON on its input."
+    ),
+]
+AlertTimeout = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds that the alert command may take.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows import SHIPPED_RAW
-from flows.options import Output, leave, screen
+from flows.alerts import SECONDS, Alert, words_of
+from flows.options import AlertCommand, AlertTimeout, Output, leave, screen
 from flows.release_commands import known_tables, say_nothing_new, say_warnings
 from flows.screen import show_summary
 from flows.settings import ExitCode
@@ -45,7 +46,7 @@ def refresh_command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 4 where rows were refused.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Build even where nothing changed.")] = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
-    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect: no server, no run record.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect: no server, no run in its database.")] = False,
     prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
     units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
     dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
@@ -55,6 +56,8 @@ def refresh_command(
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
     log: Annotated[Log, typer.Option(help="How standard error tells of stages: json writes one object a line.")] = Log.TEXT,
+    alert_command: AlertCommand = None,
+    alert_timeout: AlertTimeout = SECONDS,
 ) -> None:
     """Read the raw files and publish a release."""
     from flows.run_end import ending
@@ -64,7 +67,7 @@ def refresh_command(
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
     settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, tuple(accept or ()), keep, wait)
     began = time.monotonic()
-    with ending(screen, output) as end:
+    with ending(screen, output, alert=Alert(words_of(alert_command), alert_timeout) if alert_command else None) as end:
         fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
         _refresh(settings, end, is_direct=direct, began=began)
         if fetched != ExitCode.OK:

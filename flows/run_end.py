@@ -7,7 +7,9 @@ from pathlib import Path
 
 import typer
 
+from flows.alerts import Alert, document, send
 from flows.options import Left
+from flows.release_commands import warnings_of
 from flows.run_record import FAULT, LastRun, Result, fault_of, settle_record, stop_code
 from flows.screen import Screen
 from flows.settings import ExitCode
@@ -17,8 +19,8 @@ from flows.stage_log import Log, json_line
 class End:
     """What a refresh reached so far."""
 
-    def __init__(self, screen: Screen, output: Path) -> None:
-        self._screen, self._output = screen, output
+    def __init__(self, screen: Screen, output: Path, alert: Alert | None) -> None:
+        self._screen, self._output, self._alert = screen, output, alert
         self._run = LastRun(datetime.now(UTC))
 
     def reached(self, outcome: Result, release: str) -> None:
@@ -43,14 +45,23 @@ class End:
             run = run._replace(outcome=outcome, exit_code=exit_code, sentence=sentence)
         if run.outcome is not Result.LOCKED and self._output.is_dir():
             settle_record(self._output, run)
+        self._tell_somebody(run)
         if self._screen.log is Log.JSON:
             typer.echo(json_line("end", **run.told()), err=True)
 
+    def _tell_somebody(self, run: LastRun) -> None:
+        """Run the alert command where the refresh failed or warns. What goes wrong with it changes nothing and is said."""
+        warnings = warnings_of(self._output, run.release) if run.outcome is Result.PUBLISHED and run.release else []
+        if self._alert and (run.exit_code or warnings):
+            trouble = send(self._alert, document(run, self._output, warnings=warnings))
+            if trouble:
+                self._screen.say(trouble)
+
 
 @contextmanager
-def ending(screen: Screen, output: Path) -> Iterator[End]:
+def ending(screen: Screen, output: Path, *, alert: Alert | None = None) -> Iterator[End]:
     """Note and tell how what happens meanwhile ends, whatever that is."""
-    end = End(screen, output)
+    end = End(screen, output, alert)
     try:
         yield end
     except BaseException as error:
