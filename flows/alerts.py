@@ -14,6 +14,7 @@ from flows.run_record import LastRun
 
 VARIABLE = "PAYREF_ALERT_COMMAND"
 """Variable of the environment that names the command where no option does."""
+TIMEOUT_VARIABLE = "PAYREF_ALERT_TIMEOUT"
 SECONDS = 30.0
 """How long the command may take where nothing else is asked for."""
 
@@ -32,6 +33,12 @@ def words_of(command: str) -> tuple[str, ...]:
     if not words:
         raise ValueError("expected a program and its arguments, found nothing")
     return words
+
+
+def from_environment(variables: Mapping[str, str]) -> Alert | None:
+    """The command that variables of the environment name, None where they name none. Raises ValueError."""
+    command = variables.get(VARIABLE)
+    return Alert(words_of(command), float(variables.get(TIMEOUT_VARIABLE, SECONDS))) if command else None
 
 
 def document(run: LastRun, output: Path, *, warnings: Sequence[str] = ()) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from flows.alerts import VARIABLE, words_of
+from flows.alerts import TIMEOUT_VARIABLE, VARIABLE, words_of
 from flows.screen import Screen
 from flows.settings import ExitCode
 
@@ -39,7 +39,9 @@ AlertCommand = Annotated[
         envvar=VARIABLE, callback=_command_line, help="Program to run when a refresh fails or warns; it gets JSON on its input."
     ),
 ]
-AlertTimeout = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds that the alert command may take.")]
+AlertTimeout = Annotated[
+    float, typer.Option(envvar=TIMEOUT_VARIABLE, min=0.1, max=3600, help="Seconds that the alert command may take.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -53,6 +55,7 @@ class Left(SystemExit):
 
     def __init__(self, sentence: str, code: ExitCode) -> None:
         super().__init__(int(code))
+        self.code: ExitCode = code
         self.sentence = sentence
 
 

@@ -24,7 +24,7 @@ from flows.releases import current_name, published_again, retire, rolled_back
 from flows.report import REPORT, timed, write_report
 from flows.reuse import remember, reusable
 from flows.run_record import Result, recorded
-from flows.settings import ExitCode, LockedError, Settings, StopError
+from flows.settings import ExitCode, LockedError, RefusedRowsError, Settings, StopError
 from flows.stage_log import being_made
 from transforms.errors import BrokenCheckError, StructureError
 
@@ -156,6 +156,8 @@ def exit_code(error: BaseException) -> ExitCode | None:
     """Exit code of what stopped a refresh, None for a fault of this program."""
     if isinstance(error, LockedError):
         return ExitCode.LOCKED
+    if isinstance(error, RefusedRowsError):
+        return ExitCode.REFUSED_ROWS
     return ExitCode.STOPPED if isinstance(error, (StructureError, StopError, BrokenCheckError)) else None
 
 

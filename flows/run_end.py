@@ -9,6 +9,7 @@ import typer
 
 from flows.alerts import Alert, document, send
 from flows.options import Left
+from flows.pipeline import exit_code
 from flows.release_commands import warnings_of
 from flows.run_record import FAULT, LastRun, Result, fault_of, settle_record, stop_code
 from flows.screen import Screen
@@ -29,10 +30,10 @@ class End:
 
     def failed(self, error: BaseException) -> None:
         """Note and tell what ended the refresh, after a release was published or before."""
-        if isinstance(error, SystemExit):
-            code = int(error.code or 0)
-            kind = self._run.outcome or (Result.LOCKED if code == ExitCode.LOCKED else Result.REFUSED)
-            self.noted(kind, code, error.sentence if isinstance(error, Left) else None)
+        code, sentence = (error.code, error.sentence) if isinstance(error, Left) else (exit_code(error), str(error))
+        if code is not None:
+            kind = Result.LOCKED if code == ExitCode.LOCKED else Result.REFUSED
+            self.noted(self._run.outcome or kind, int(code), sentence)
         elif isinstance(error, Exception):
             self.noted(Result.FAILED, FAULT, fault_of(error))
         else:
