@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -46,7 +47,7 @@ def serve_command(
     """Refresh at the times that --cron names, until stopped; Prefect's server listens on this machine alone."""
     due = _next(cron, timezone)
     parameters = {
-        "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch_first": fetch, "accept_licence": accept_licence,
+        "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,
         "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "accept": accept or [],
         "keep": keep, "wait": wait,
     }  # fmt: skip
@@ -101,6 +102,8 @@ def _serve(name: str, cron: str, timezone: str, parameters: dict[str, Any]) -> N
 
     from flows.scheduled import scheduled_refresh
 
+    # On SIGTERM Prefect's runner ends all the same, but Python remarks that it did not wait for itself.
+    warnings.filterwarnings("ignore", message="coroutine 'Runner.astop' was never awaited", category=RuntimeWarning)
     scheduled_refresh.serve(
         name=name,
         schedule=Cron(cron, timezone=timezone),
