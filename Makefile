@@ -23,7 +23,7 @@ format: .venv/installed  ## let the linter and the formatter mend what they can
 
 lock: .venv/installed  ## renew requirements.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --extra dev --quiet pyproject.toml --output-file requirements.lock
+		--no-emit-index-url --no-emit-find-links --no-strip-extras --extra dev --quiet pyproject.toml --output-file requirements.lock
 
 bench: .venv/installed  ## measure a refresh; RAW=folder for other files than raw/
 	$(BIN)/python -m bench.refresh $(if $(RAW),--raw $(RAW))

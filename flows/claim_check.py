@@ -134,7 +134,9 @@ def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple
 def _told() -> str:
     """The macro `told`: the sentence of a finding. A CASE over the rules takes half the time of templates filled row by row."""
     sentences = " ".join(f"WHEN '{rule.rule_id}' THEN {_concatenated(rule.sentence)}" for rule in CHECK_RULES)
-    additions = " ".join(f"WHEN '{rule.rule_id}' THEN {_concatenated(rule.if_unknown)}" for rule in CHECK_RULES if rule.if_unknown)
+    additions = " ".join(
+        f"WHEN '{rule.rule_id}' THEN {_concatenated(rule.if_unknown)}" for rule in CHECK_RULES if rule.if_unknown
+    )
     return f"""
         CREATE TEMP MACRO told(rule_id, severity, {", ".join(_WORDS)}) AS concat(
             CASE rule_id {sentences} END, CASE WHEN severity = 'unknown' THEN CASE rule_id {additions} END END

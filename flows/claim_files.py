@@ -61,7 +61,9 @@ def _from_csv(path: Path) -> ClaimFile:
     parts = [_parsed(body.filter("is_whole"), len(header), places)]
     odd = pl.concat([_quoted(body.clear()), *map(_quoted, body.filter(~pl.col("is_whole")).iter_slices(_PIECE_LINES))])
     fits = (pl.col("cells").list.len() == len(header)).fill_null(value=False)
-    parts.append(odd.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items())))
+    parts.append(
+        odd.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items()))
+    )
     return ClaimFile(pl.concat(parts), _unreadable(odd.filter(~fits), len(header)), _ignored(header, kept))
 
 
@@ -80,7 +82,9 @@ def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataF
         return pl.DataFrame(schema={"source_row": pl.Int64, **dict.fromkeys(places, pl.String)})
     content = str(lines["text"].str.join("\n")[0]).encode()
     names = {at: f"column_{at}" for at in range(width)} | {at: name for name, at in places.items()}
-    cells = pl.read_csv(content, has_header=False, schema=dict.fromkeys(names.values(), pl.String), columns=sorted(places.values()))
+    cells = pl.read_csv(
+        content, has_header=False, schema=dict.fromkeys(names.values(), pl.String), columns=sorted(places.values())
+    )
     return cells.select(lines["source_row"], *places)
 
 

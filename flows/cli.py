@@ -7,6 +7,7 @@ from flows.answers import NoAnswerError, UnknownNameError
 from flows.explore_command import explore_command
 from flows.options import leave
 from flows.payers_command import payers
+from flows.serve_command import serve_command
 from flows.settings import ExitCode
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -18,6 +19,7 @@ mcp_command.add_commands(app)
 check_command.add_commands(app)
 app.add_typer(payers, name="payers")
 app.command("explore")(explore_command)
+app.command("serve")(serve_command)
 
 
 def main() -> None:

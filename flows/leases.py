@@ -41,13 +41,13 @@ def leases(output: Path) -> dict[str, int]:
     for path in sorted((output / LEASES).glob("*.json")):
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
-            release, holds = str(said["release"]), _holds(said, path)
+            release, counts_still = str(said["release"]), holds(said, path)
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, TypeError):
             # Half a file is a reader that is just writing it; after a day it is nobody's.
-            release, holds = "", _is_recent(path)
-        if holds:
+            release, counts_still = "", _is_recent(path)
+        if counts_still:
             counts[release] = counts.get(release, 0) + 1
         else:
             with suppress(OSError):
@@ -56,15 +56,17 @@ def leases(output: Path) -> dict[str, int]:
 
 
 def began(process: int) -> str | None:
-    """Start of a process in the system's own count, None where the process is gone or the system does not tell."""
+    """Start of a process in the system's own count, None where the process is gone, dead, or the system does not tell."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return stat.rpartition(")")[2].split()[19]
+    state, *facts = stat.rpartition(")")[2].split()
+    return None if state in {"Z", "X"} else facts[18]  # dead, and nobody asked yet how it ended
 
 
-def _holds(said: dict[str, Any], path: Path) -> bool:
+def holds(said: dict[str, Any], path: Path) -> bool:
+    """The process that wrote a file with its id, its host and its start still lives. One of another machine does for a day."""
     if said["host"] != socket.gethostname():
         return _is_recent(path)
     process = int(said["process"])

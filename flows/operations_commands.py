@@ -2,12 +2,16 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.options import AsJson, Output, leave, print_json, screen
 from flows.settings import ExitCode
+
+if TYPE_CHECKING:
+    from flows.run_record import LastRun
+    from flows.status import Status
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -41,19 +45,36 @@ def clean_command(
 
 
 def status_command(output: Output = Path("output"), as_json: AsJson = False) -> None:
-    """Current release, ages of its inputs, what is overdue; exit code 1 where something is, for a health check."""
-    from flows.release_commands import age
+    """Current release, last run, ages of inputs; exit code 1 where a run failed or a source is overdue, for a health check."""
+    from flows.answers import NoAnswerError
+    from flows.run_record import last_run
     from flows.status import status
 
-    found = status(output, today=date.today())
+    run = last_run(output)
+    try:
+        found = status(output, today=date.today())
+    except NoAnswerError as error:
+        raise NoAnswerError(f"{error} {run.text() if run else ''}".rstrip()) from error
     if as_json:
-        print_json({**found._asdict(), "sources": [source._asdict() for source in found.sources], "overdue": found.overdue})
+        told = {**run.told(), "is_running": run.is_running} if run else None
+        sources = [source._asdict() for source in found.sources]
+        print_json({**found._asdict(), "sources": sources, "overdue": found.overdue, "last_run": told})
     else:
-        told = ", ".join(f"{count} {severity}" for severity, count in found.findings.items()) or "none"
-        made = age(datetime.now(UTC) - found.made)
-        screen.say_answer(f"Release {found.release} ({found.build}), made {made} ago. Findings: {told}.")
-        rows = [{**source._asdict(), "is_overdue": "overdue" if source.is_overdue else ""} for source in found.sources]
-        screen.table(None, rows)
-    if found.overdue:
-        advice = "payref refresh --fetch gets newer ones."
-        leave(f"Overdue: {', '.join(found.overdue)}. {advice}", ExitCode.NO_ANSWER)
+        _say_status(found, run)
+    advice = f"Overdue: {', '.join(found.overdue)}. payref refresh --fetch gets newer ones."
+    troubles = [run.text()] if run and run.is_failure else []
+    troubles += [advice] if found.overdue else []
+    if troubles:
+        leave("\n".join(troubles), ExitCode.NO_ANSWER)
+
+
+def _say_status(found: "Status", run: "LastRun | None") -> None:
+    from flows.release_commands import age
+
+    told = ", ".join(f"{count} {severity}" for severity, count in found.findings.items()) or "none"
+    made = age(datetime.now(UTC) - found.made)
+    screen.say_answer(f"Release {found.release} ({found.build}), made {made} ago. Findings: {told}.")
+    if run and not run.is_failure:
+        screen.say_answer(run.text())
+    rows = [{**source._asdict(), "is_overdue": "overdue" if source.is_overdue else ""} for source in found.sources]
+    screen.table(None, rows)

@@ -1,16 +1,27 @@
 """What the commands share: options, the screen, JSON, and how a command leaves."""
 
 import json
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from flows.alerts import TIMEOUT_VARIABLE, VARIABLE, words_of
 from flows.screen import Screen
 from flows.settings import ExitCode
 
 screen = Screen()
+
+
+def _command_line(command: str | None) -> str | None:
+    """A command that can be split into words. An empty one is none, as an empty variable of the environment is."""
+    try:
+        return shlex.join(words_of(command)) if command else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}: {command}") from error
+
 
 Output = Annotated[Path, typer.Option(help="Folder of the releases.")]
 Code = Annotated[str, typer.Argument(help="CPT or HCPCS code with its zeros, such as 00406.")]
@@ -22,6 +33,15 @@ LineOfBusiness = Annotated[
 ]
 Market = Annotated[str, typer.Option(help="State of the plan, such as TX.")]
 Organization = Annotated[str, typer.Option(help="Licensee or subsidiary, such as anthem_oh.")]
+AlertCommand = Annotated[
+    str | None,
+    typer.Option(
+        envvar=VARIABLE, callback=_command_line, help="Program to run when a refresh fails or warns; it gets JSON on its input."
+    ),
+]
+AlertTimeout = Annotated[
+    float, typer.Option(envvar=TIMEOUT_VARIABLE, min=0.1, max=3600, help="Seconds that the alert command may take.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -30,10 +50,19 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
 
 
+class Left(SystemExit):
+    """A command that ends early, with the sentence it said."""
+
+    def __init__(self, sentence: str, code: ExitCode) -> None:
+        super().__init__(int(code))
+        self.code: ExitCode = code
+        self.sentence = sentence
+
+
 def leave(message: str, code: ExitCode) -> NoReturn:
     """Say why, and leave with an exit code."""
     screen.say(message)
-    raise SystemExit(int(code))
+    raise Left(message, code)
 
 
 def _plain(value: Any) -> str:

@@ -20,7 +20,9 @@ from flows.reading import read_sources, tables_of
 from flows.releases import current_name, published_again, retire, rolled_back
 from flows.report import REPORT, timed, write_report
 from flows.reuse import remember, reusable
-from flows.settings import ExitCode, LockedError, Settings, StopError
+from flows.run_record import Result, recorded
+from flows.settings import ExitCode, LockedError, RefusedRowsError, Settings, StopError
+from flows.stage_log import being_made
 from transforms.errors import BrokenCheckError, StructureError
 
 if TYPE_CHECKING:
@@ -56,26 +58,29 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
 
     Raises StructureError, StopError, LockedError or BrokenCheckError.
     """
+    began = time.monotonic()
     check_accepted(settings.accepted)
     prepared(settings)
-    with told(settings):
-        return _run(settings, step=step)
-
-
-def _run(settings: Settings, *, step: Step) -> Outcome:
-    began = time.monotonic()
     seconds: dict[str, float] = {}
     step = timed(step, seconds)
-    with locked(settings.output, wait_seconds=settings.wait_seconds):
+    being_made.set(None)
+    with (
+        locked(settings.output, wait_seconds=settings.wait_seconds),
+        recorded(settings.output, code_of=exit_code) as note,
+        told(settings),
+    ):
         settle(settings.output)
         check_schema(settings.output)
         inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
         release = release_name(inputs, build=settings.build)
+        being_made.set(release)
         held = None if settings.is_forced else _held(settings.output, release)
         if held is not None:
             retire(settings.output, keep=settings.keep)
+            note.reached(Result.NOTHING_NEW, held)
             return Outcome(held, {}, {}, time.monotonic() - began)
         rows, described = _new_release(settings, inputs, priced, release, step=step, seconds=seconds)
+        note.reached(Result.PUBLISHED, release)
         published_again(settings.output, release)
         retire(settings.output, keep=settings.keep)
     return Outcome(release, rows, described, time.monotonic() - began, is_new=True)
@@ -152,6 +157,8 @@ def exit_code(error: BaseException) -> ExitCode | None:
     """Exit code of what stopped a refresh, None for a fault of this program."""
     if isinstance(error, LockedError):
         return ExitCode.LOCKED
+    if isinstance(error, RefusedRowsError):
+        return ExitCode.REFUSED_ROWS
     return ExitCode.STOPPED if isinstance(error, (StructureError, StopError, BrokenCheckError)) else None
 
 

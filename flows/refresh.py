@@ -78,7 +78,7 @@ def refresh(
     return outcome
 
 
-def _mark_cancelled(run_id: str) -> None:
+def _mark_cancelled(run_id: str, _code: int) -> None:
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(run_id), Cancelled(message="Stopped by a signal; the same command goes on."), force=True)
 

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows import SHIPPED_RAW
-from flows.options import Output, leave, screen
+from flows.alerts import SECONDS, Alert, words_of
+from flows.options import AlertCommand, AlertTimeout, Output, leave, screen
 from flows.release_commands import known_tables, say_nothing_new, say_warnings
 from flows.screen import show_summary
 from flows.settings import ExitCode
-from flows.stopping import stoppable
+from flows.stage_log import Log
+from flows.stopping import before_leaving, stoppable
 
 if TYPE_CHECKING:
     from flows.pipeline import Outcome
+    from flows.run_end import End
     from flows.settings import Settings
 
 FETCHED_RAW = Path("my-raw")
@@ -47,42 +50,60 @@ def refresh_command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 4 where rows were refused.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Build even where nothing changed.")] = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
-    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect: no server, no run record.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect: no server, no run in its database.")] = False,
     prices: Annotated[str | None, typer.Option(help="Price files elsewhere: a path or address with tic/ and hpt/.")] = None,
     units: Annotated[str | None, typer.Option(help="Path or address that keeps the results of price files.")] = None,
     dask: Annotated[str | None, typer.Option(help="Scheduler whose workers read price files: tcp://host:8786.")] = None,
     accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.")] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
+    log: Annotated[Log, typer.Option(help="How standard error tells of stages: json writes one object a line.")] = Log.TEXT,
+    alert_command: AlertCommand = None,
+    alert_timeout: AlertTimeout = SECONDS,
 ) -> None:
     """Read the raw files and publish a release."""
     context.with_resource(stoppable(partial(_say_stopped, output)))
     accepted = known_tables(accept or [])  # not while options are read, because it imports what starts threads
-    from flows.pipeline import exit_code, unchanged
+    from flows.run_end import ending
     from flows.settings import Settings
 
-    began = time.monotonic()
+    screen.log = log
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
-    fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
     settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, accepted, keep, wait)
+    began = time.monotonic()
+    with ending(screen, output, alert=Alert(words_of(alert_command), alert_timeout) if alert_command else None) as end:
+        before_leaving(end.stopped)
+        fetched = _fetched(folder, is_licence_accepted=accept_licence, base_url=base_url) if fetch else ExitCode.OK
+        _refresh(settings, end, is_direct=direct, began=began)
+        if fetched != ExitCode.OK:
+            leave("Not every file could be fetched, see above; the release is made of what is there.", fetched)
+
+
+def _refresh(settings: "Settings", end: "End", *, is_direct: bool, began: float) -> None:
+    """Publish a release and sum it up; what stops it becomes a sentence and an exit code."""
+    from flows.pipeline import exit_code, unchanged
+    from flows.run_record import Result
+
+    output = settings.output
     try:
         release = unchanged(settings)
         if release is not None:
-            say_nothing_new(screen, output, release=release, keep=keep)
-            _leave_where_not_fetched(fetched)
+            end.reached(Result.NOTHING_NEW, release)
+            say_nothing_new(screen, output, release=release, keep=settings.keep)
             return
-        outcome = _run_directly(settings) if direct else _run_with_prefect(settings)
+        outcome = _run_directly(settings) if is_direct else _run_with_prefect(settings)
     except Exception as error:
         code = exit_code(error)
         if code is None:
             raise
         leave(str(error), code)
-    seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if direct else f", with Prefect {time.monotonic() - began:.1f} s.")
-    _show(outcome, output, seconds=seconds)
-    if strict and outcome.refused:
+    end.reached(Result.PUBLISHED if outcome.is_new else Result.NOTHING_NEW, outcome.release)
+    seconds = f"Pipeline {outcome.seconds:.1f} s" + ("." if is_direct else f", with Prefect {time.monotonic() - began:.1f} s.")
+    show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
+    say_warnings(screen, output, release=outcome.release)
+    if settings.is_strict and outcome.refused:
         told = f"{outcome.refused} rows were refused and --strict was given; the release is published. See the table finding."
         leave(told, ExitCode.REFUSED_ROWS)
-    _leave_where_not_fetched(fetched)
 
 
 def fetch_command(
@@ -118,18 +139,8 @@ def _fetched(raw: Path, *, is_licence_accepted: bool, base_url: str | None) -> E
 
     code = fetch_and_report(screen, [], [], raw, FetchSettings(is_licence_accepted, base_url=base_url))
     if code == ExitCode.USAGE:
-        raise SystemExit(int(code))
+        leave("Nothing was fetched, so nothing was refreshed.", code)
     return code
-
-
-def _leave_where_not_fetched(code: ExitCode) -> None:
-    if code != ExitCode.OK:
-        leave("Not every file could be fetched, see above; the release is made of what is there.", code)
-
-
-def _show(outcome: "Outcome", output: Path, *, seconds: str) -> None:
-    show_summary(screen, output, release=outcome.release, refused=outcome.refused, seconds=seconds)
-    say_warnings(screen, output, release=outcome.release)
 
 
 def _run_directly(settings: "Settings") -> "Outcome":

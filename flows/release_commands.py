@@ -145,10 +145,14 @@ def say_nothing_new(shown: Screen, output: Path, *, release: str, keep: int | No
 
 def say_warnings(shown: Screen, output: Path, *, release: str) -> None:
     """Limits that the release just published exceeds."""
-    path = output / "releases" / release / "changes.json"
-    warnings = json.loads(path.read_text(encoding="utf-8"))["warnings"] if path.is_file() else []
-    for warning in warnings:
+    for warning in warnings_of(output, release):
         shown.say(f"Warning: {warning}.")
+
+
+def warnings_of(output: Path, release: str) -> list[str]:
+    """Limits that a release exceeds without being stopped by them, in words."""
+    path = output / "releases" / release / "changes.json"
+    return list(json.loads(path.read_text(encoding="utf-8"))["warnings"]) if path.is_file() else []
 
 
 def age(passed: timedelta) -> str:

@@ -2,18 +2,20 @@
 
 import shlex
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
 from flows.answers import Question, Row, opened, rows
+from flows.stage_log import Log, Stage, json_line, measured
 
 _PIPE_WIDTH = 160
 _SUMMARY = """
@@ -35,25 +37,37 @@ class Screen:
         """Colours and widths follow the terminal; a pipe gets plain text."""
         self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         self._is_shown = Lock()
+        self.log = Log.TEXT
         self.messages = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
     def watch(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Run a step and say how long it took. Of steps that run beside each other the first shows that something goes on."""
-        began = time.monotonic()
-        if self._is_shown.acquire(blocking=False):
-            try:
-                with self.messages.status(f"{name} ..."):
-                    result = function(*arguments, **options)
-            finally:
-                self._is_shown.release()
+        """Run a step and say what it took and gave. Of steps side by side the first shows that something goes on."""
+        with self._waiting(name):
+            return measured(self._tell, name, function, *arguments, **options)
+
+    @contextmanager
+    def _waiting(self, name: str) -> Iterator[None]:
+        if self.log is Log.JSON or not self._is_shown.acquire(blocking=False):
+            yield
+            return
+        try:
+            with self.messages.status(f"{name} ..."):
+                yield
+        finally:
+            self._is_shown.release()
+
+    def _tell(self, stage: Stage) -> None:
+        if self.log is Log.JSON:
+            typer.echo(stage.json(), err=True)
         else:
-            result = function(*arguments, **options)
-        self.messages.print(f"  {name:<22} {time.monotonic() - began:6.1f} s", markup=False)
-        return result
+            self.say(stage.text())
 
     def say(self, text: str) -> None:
         """A message beside the answer."""
-        self.messages.print(text, markup=False, soft_wrap=True)
+        if self.log is Log.JSON:
+            typer.echo(json_line("message", text=text), err=True)
+        else:
+            self.messages.print(text, markup=False, soft_wrap=True)
 
     def say_answer(self, text: str) -> None:
         """A part of the answer in words."""

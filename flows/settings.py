@@ -51,5 +51,9 @@ class StopError(Exception):
     """A refresh that cannot go on for a reason outside the data: no raw folder, no space, no permission."""
 
 
+class RefusedRowsError(Exception):
+    """A release was published, but rows were refused and the run was to be strict."""
+
+
 class LockedError(Exception):
     """Another refresh works on the same output folder."""

@@ -7,17 +7,18 @@ moment as being killed, after it said so. The signals are blocked in every threa
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 LEAVES_WITHIN_SECONDS = 4
 """Longest that the last words take, such as those to Prefect's server."""
-_last_words: list[Callable[[], None]] = []
+_last_words: list[Callable[[int], None]] = []
 
 
-def before_leaving(say: Callable[[], None]) -> None:
-    """Run this, too, when a signal ends the process."""
+def before_leaving(say: Callable[[int], None]) -> None:
+    """Call this, too, when a signal ends the process, with the exit code that it leaves with."""
     _last_words.append(say)
 
 
@@ -49,12 +50,12 @@ def _wait(heard: set[signal.Signals], is_over: Event, say: Callable[[str], None]
     if is_over.is_set():
         return
 
-    def last_words() -> None:
-        say(signal.Signals(number).name)
-        for each in _last_words:
-            each()
-
-    speaking = Thread(target=last_words, daemon=True)
-    speaking.start()
-    speaking.join(LEAVES_WITHIN_SECONDS)
-    os._exit(128 + number)
+    code = 128 + number
+    say(signal.Signals(number).name)
+    ends = time.monotonic() + LEAVES_WITHIN_SECONDS
+    speaking = [Thread(target=each, args=(code,), daemon=True) for each in _last_words]
+    for thread in speaking:
+        thread.start()
+    for thread in speaking:
+        thread.join(max(0.0, ends - time.monotonic()))
+    os._exit(code)

@@ -27,7 +27,7 @@ from tests.end_to_end.raw_folder import changed, copied, exported_hashes
 
 pytestmark = pytest.mark.slow
 SEED = 20261126
-WITHIN, BETWEEN, REPLACING = 18, 14, 8
+WITHIN, BETWEEN, REPLACING = 16, 16, 8
 """Kills within a step, between changes of the file system, and while a release is replaced by one of the same name."""
 
 
