@@ -148,7 +148,7 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
     from flows.prefect_settings import has_server, use_embedded_server
 
     use_embedded_server(settings.output)
-    atexit.register(_close_messages)  # before Prefect registers its own, so after they ran
+    atexit.register(close_messages)  # before Prefect registers its own, so after they ran
     if not has_server():
         screen.say("Starting Prefect's embedded server; this takes 10 to 40 seconds, the pipeline itself a few.")
     from flows.refresh import refresh as flow
@@ -170,7 +170,7 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
     )
 
 
-def _close_messages() -> None:
+def close_messages() -> None:
     """Nothing is left to say. Prefect's threads keep modules alive, of which the database's binding would complain at length."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

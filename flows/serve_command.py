@@ -1,5 +1,6 @@
 """The command `payref serve`: the refresh on a schedule, on one machine, without a work pool. It imports Prefect late."""
 
+import multiprocessing
 import os
 import shlex
 import warnings
@@ -19,6 +20,7 @@ from flows.release_commands import known_tables
 from flows.settings import ExitCode
 
 _FIELDS = "minute hour day-of-month month day-of-week"
+_RUNS_END_WITHIN_SECONDS = 10
 
 
 def serve_command(
@@ -53,7 +55,7 @@ def serve_command(
     }  # fmt: skip
     if alert_command:
         os.environ |= {VARIABLE: alert_command, TIMEOUT_VARIABLE: str(alert_timeout)}
-    with _server(output, port) as address:
+    with _server(output, port) as address, _runs_ended():
         screen.say(f"Next refresh of {output} at {due:%Y-%m-%d %H:%M %Z}, as Prefect shows at {address} - stop with Ctrl+C.")
         _serve(name, cron, timezone, parameters)
 
@@ -93,6 +95,20 @@ def _server(output: Path, port: int) -> Iterator[str]:
                 yield address
     except ServerError as error:
         leave(str(error), ExitCode.STOPPED)
+
+
+@contextmanager
+def _runs_ended() -> Iterator[None]:
+    """A run that goes on when the command is stopped is ended while there is still a server to be told."""
+    try:
+        yield
+    finally:
+        runs = multiprocessing.active_children()
+        for run in runs:
+            run.terminate()
+        for run in runs:
+            run.join(_RUNS_END_WITHIN_SECONDS)
+            run.kill()
 
 
 def _serve(name: str, cron: str, timezone: str, parameters: dict[str, Any]) -> None:
