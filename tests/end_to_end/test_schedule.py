@@ -116,11 +116,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     with running(serve, folder / "serve.log", environment) as serving:
         until(lambda: "Next refresh" in (folder / "serve.log").read_text(encoding="utf-8"), "payref serve", folder)
         asking = {**environment, "PREFECT_API_URL": address}
-        done([*PREFECT, "work-pool", "create", "--type", "process", POOL], asking)
+        httpx.post(f"{address}/work_pools/", json={"name": POOL, "type": "process"}, timeout=30).raise_for_status()
         told = {"raw": str(SHIPPED_RAW), "output": str(folder / "by_worker"), "fetch": False, "keep": 2, "wait": 0}
         deploy = [*PREFECT, "--no-prompt", "deploy", "--name", "daily", "--interval", "15", "--params", json.dumps(told)]
-        done(deploy, asking)
         with running([*PREFECT, "worker", "start", "--pool", POOL], folder / "worker.log", asking) as working:
+            done(deploy, asking)
             until(lambda: published(folder / "by_serve"), "the run of payref serve", folder)
             until(lambda: published(folder / "by_worker"), "the run of the worker", folder)
 
