@@ -47,7 +47,7 @@ def serve_command(
     name: Annotated[str, typer.Option(help="Name of the deployment, where several share a Prefect server.")] = "serve",
 ) -> None:
     """Refresh at the times that --cron names, until stopped; Prefect's server listens on this machine alone."""
-    due = _next(cron, timezone)
+    due = next_due(cron, timezone)
     parameters = {
         "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,
         "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "accept": accept or [],
@@ -60,7 +60,7 @@ def serve_command(
         _serve(name, cron, timezone, parameters)
 
 
-def _next(cron: str, timezone: str) -> datetime:
+def next_due(cron: str, timezone: str) -> datetime:
     """The next time that is due; leaves where there is none."""
     try:
         zone = ZoneInfo(timezone)
@@ -79,7 +79,7 @@ def _next(cron: str, timezone: str) -> datetime:
 @contextmanager
 def _server(output: Path, port: int) -> Iterator[str]:
     """Address of the Prefect server: the one that is configured, or one of our own for as long as this lasts."""
-    from flows.prefect_server import ServerError, listening, prefect_server
+    from flows.prefect_server import PortError, ServerError, listening, prefect_server
     from flows.prefect_settings import has_server, use_embedded_server
 
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
@@ -93,6 +93,8 @@ def _server(output: Path, port: int) -> Iterator[str]:
             with prefect_server(listener) as address:
                 os.environ["PREFECT_API_URL"] = address
                 yield address
+    except PortError as error:
+        leave(str(error), ExitCode.USAGE)
     except ServerError as error:
         leave(str(error), ExitCode.STOPPED)
 
