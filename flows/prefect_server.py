@@ -21,16 +21,20 @@ class ServerError(Exception):
     """The server could not be started."""
 
 
+class PortError(Exception):
+    """The port is taken, or may not be used."""
+
+
 @contextmanager
 def listening(port: int) -> Iterator[socket.socket]:
-    """A socket on the loopback address. Raises ServerError where the port is taken."""
+    """A socket on the loopback address. Raises PortError where the port cannot be used."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((LOOPBACK, port))
             listener.listen()
         except OSError as error:
-            raise ServerError(
+            raise PortError(
                 f"Port {port} on {LOOPBACK} cannot be used ({error.strerror}). Choose another with --port."
             ) from error
         yield listener

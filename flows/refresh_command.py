@@ -156,7 +156,7 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
 
     prepared(settings)  # says what is wrong with the folder, in which Prefect keeps its records, too
     use_embedded_server(settings.output)
-    atexit.register(_close_messages)  # before Prefect registers its own, so after they ran
+    atexit.register(close_messages)  # before Prefect registers its own, so after they ran
     is_ready: Callable[[], None] | None = None
     if not has_server():
         screen.say("Starting Prefect's embedded server; this takes 10 to 40 seconds, the pipeline itself a few.")
@@ -192,7 +192,7 @@ def _say_stopped(output: Path, signal_name: str) -> None:
     screen.say(f"The refresh was stopped by {signal_name}. {kept}; the same command goes on.")
 
 
-def _close_messages() -> None:
+def close_messages() -> None:
     """Nothing is left to say. Prefect's threads keep modules alive, of which the database's binding would complain at length."""
     sys.stderr.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -144,7 +144,7 @@ def settle_record(output: Path, run: LastRun) -> None:
         if before is not None and before.is_running and _is_own(output):  # torn out of its work, with the lock
             _write(output, run._replace(begun=before.begun))
             return
-        with suppress(LockedError), locked(output):
+        with suppress(LockedError, StopError), locked(output):
             before = last_run(output)
             if before is None or before.begun < run.begun:
                 _write(output, run)

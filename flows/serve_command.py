@@ -1,5 +1,6 @@
 """The command `payref serve`: the refresh on a schedule, on one machine, without a work pool. It imports Prefect late."""
 
+import multiprocessing
 import os
 import shlex
 import warnings
@@ -19,6 +20,7 @@ from flows.release_commands import known_tables
 from flows.settings import ExitCode
 
 _FIELDS = "minute hour day-of-month month day-of-week"
+_RUNS_END_WITHIN_SECONDS = 10
 
 
 def serve_command(
@@ -45,7 +47,7 @@ def serve_command(
     name: Annotated[str, typer.Option(help="Name of the deployment, where several share a Prefect server.")] = "serve",
 ) -> None:
     """Refresh at the times that --cron names, until stopped; Prefect's server listens on this machine alone."""
-    due = _next(cron, timezone)
+    due = next_due(cron, timezone)
     parameters = {
         "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,
         "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "accept": accept or [],
@@ -53,12 +55,12 @@ def serve_command(
     }  # fmt: skip
     if alert_command:
         os.environ |= {VARIABLE: alert_command, TIMEOUT_VARIABLE: str(alert_timeout)}
-    with _server(output, port) as address:
+    with _server(output, port) as address, _runs_ended():
         screen.say(f"Next refresh of {output} at {due:%Y-%m-%d %H:%M %Z}, as Prefect shows at {address} - stop with Ctrl+C.")
         _serve(name, cron, timezone, parameters)
 
 
-def _next(cron: str, timezone: str) -> datetime:
+def next_due(cron: str, timezone: str) -> datetime:
     """The next time that is due; leaves where there is none."""
     try:
         zone = ZoneInfo(timezone)
@@ -77,7 +79,7 @@ def _next(cron: str, timezone: str) -> datetime:
 @contextmanager
 def _server(output: Path, port: int) -> Iterator[str]:
     """Address of the Prefect server: the one that is configured, or one of our own for as long as this lasts."""
-    from flows.prefect_server import ServerError, listening, prefect_server
+    from flows.prefect_server import PortError, ServerError, listening, prefect_server
     from flows.prefect_settings import has_server, use_embedded_server
 
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
@@ -91,8 +93,24 @@ def _server(output: Path, port: int) -> Iterator[str]:
             with prefect_server(listener) as address:
                 os.environ["PREFECT_API_URL"] = address
                 yield address
+    except PortError as error:
+        leave(str(error), ExitCode.USAGE)
     except ServerError as error:
         leave(str(error), ExitCode.STOPPED)
+
+
+@contextmanager
+def _runs_ended() -> Iterator[None]:
+    """A run that goes on when the command is stopped is ended while there is still a server to be told."""
+    try:
+        yield
+    finally:
+        runs = multiprocessing.active_children()
+        for run in runs:
+            run.terminate()
+        for run in runs:
+            run.join(_RUNS_END_WITHIN_SECONDS)
+            run.kill()
 
 
 def _serve(name: str, cron: str, timezone: str, parameters: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What a scheduled refresh does: fetches first if asked, logs its stages to Prefect, and tells somebody how it ended."""
 
+import atexit
 import os
 from datetime import date
 from functools import partial
@@ -12,6 +13,7 @@ from flows.fetch import FetchOutcome, FetchSettings, FetchUsageError, LicenceErr
 from flows.fetch_report import line_of
 from flows.options import screen
 from flows.refresh import refresh, watching
+from flows.refresh_command import close_messages
 from flows.release_commands import warnings_of
 from flows.run_end import ending
 from flows.run_record import Result
@@ -26,6 +28,7 @@ def refresh_unattended(settings: Settings, fetching: FetchSettings | None) -> st
     RefusedRowsError where rows were refused and the settings are strict.
     """
     logger = get_run_logger()
+    atexit.register(close_messages)
     watching.set(partial(measured, lambda stage: logger.info(stage.text().strip())))
     with ending(screen, settings.output, alert=from_environment(os.environ)) as end:
         is_complete = fetching is None or _fetched(settings, fetching)
