@@ -308,6 +308,7 @@ def test_every_line_is_judged_or_refused_with_row_and_column(output: Path, tmp_p
         ("12", "state"),
     ]
     assert {row["severity"] for row in found} == {"refused"}
+    assert found[2]["sentence"] == "The line is longer than 100,000 characters."
     assert "10 lines = 1 judged + 9 refused" in said
 
 

@@ -1,5 +1,7 @@
 """The set-based judge and the reference that goes line by line find the same, in every column of every finding."""
 
+import csv
+import io
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -86,7 +88,8 @@ LINES = st.tuples(
     st.sampled_from(("", "NC", "tx", "Texas")),
     st.sampled_from(("", "commercial", "Medicare Advantage", "fep", "none")),
     st.sampled_from(("", "11", "22", "99")),
-    st.sampled_from(("", "A00.0", "a000; Z9", "Z00.00")),
+    st.sampled_from(("", "A00.0", "a000, Z9", "Z00.00", '"')),
+    st.sampled_from(("whole", "quoted", "broken", "short")),
 )
 
 
@@ -103,6 +106,16 @@ def both(output: Path, claims: Path, *, on: date | None = None) -> tuple[pl.Data
     with opened(output) as connection:
         expected = reference_findings(connection, claims, on=on)
     return judged.sort(_COLUMNS), expected.sort(_COLUMNS)
+
+
+def written(cells: tuple[str, ...]) -> str:
+    """A line of a CSV file: quoted where a cell needs it, quoted everywhere, with a quotation mark too many, or a cell short."""
+    *values, form = cells
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL if form == "quoted" else csv.QUOTE_MINIMAL, lineterminator="").writerow(values)
+    if form == "broken":
+        return text.getvalue().replace("2025", '"2025', 1)
+    return text.getvalue().rpartition(",")[0] if form == "short" else text.getvalue()
 
 
 def families(found: pl.DataFrame) -> set[str]:
@@ -122,7 +135,7 @@ def test_generated_lines_are_judged_alike(output: Path, tmp_path: Path, seed: in
 @given(lines=st.lists(LINES, min_size=20, max_size=60))
 def test_any_lines_are_judged_alike(output: Path, tmp_path: Path, lines: Iterable[tuple[str, ...]]) -> None:
     header = "claim,line,payer,code,modifier_1,modifier_2,modifier_3,modifier_4,units,service_date,state,line_of_business,place_of_service,diagnosis"
-    (tmp_path / "claims.csv").write_text("\n".join([header, *map(",".join, lines)]), encoding="utf-8")
+    (tmp_path / "claims.csv").write_text("\n".join([header, *map(written, lines)]), encoding="utf-8")
     assert_frame_equal(*both(output, tmp_path / "claims.csv"))
 
 
