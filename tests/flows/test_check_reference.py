@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 from bench.check_reference import reference_findings
 from bench.claim_generator import generated
+from flows import PROJECT
 from flows.answers import opened
 from flows.claim_check import findings, judge
 from flows.pipeline import run
@@ -118,6 +120,13 @@ def written(cells: tuple[str, ...]) -> str:
     return text.getvalue().rpartition(",")[0] if form == "short" else text.getvalue()
 
 
+def undocumented(found: pl.DataFrame) -> list[tuple[str, str]]:
+    """Rules found with a severity that docs/check.md does not give them."""
+    text = (PROJECT / "docs" / "check.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| ([^|]*) \|", text, flags=re.MULTILINE))
+    return [pair for pair in found.select("rule_id", "severity").unique().rows() if pair[1] not in said[pair[0]]]
+
+
 def families(found: pl.DataFrame) -> set[str]:
     return set(found["rule_id"].str.split(".").list.first())
 
@@ -129,6 +138,7 @@ def test_generated_lines_are_judged_alike(output: Path, tmp_path: Path, seed: in
     judged, expected = both(output, tmp_path / "claims.csv", on=on)
     assert_frame_equal(judged, expected)
     assert judged.height > 600
+    assert undocumented(judged) == []
 
 
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -150,4 +160,5 @@ def test_five_thousand_lines_are_judged_alike_by_every_source(full_files: Path, 
         generated(connection, lines=5_000, seed=1).write_csv(tmp_path / "claims.csv")
     judged, expected = both(output, tmp_path / "claims.csv")
     assert_frame_equal(judged, expected)
+    assert undocumented(judged) == []
     assert families(judged) == _FAMILIES == {rule.rule_id.split(".")[0] for rule in CHECK_RULES}
