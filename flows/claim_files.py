@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+import polars.selectors as cs
 
 from flows.answers import UnknownNameError
 from schemas.claim import LONGEST_LINE, OPTIONAL, REQUIRED
@@ -43,7 +44,8 @@ def _from_parquet(path: Path) -> ClaimFile:
     nested = [name for name in cells.columns if cells[name].dtype.is_nested()]
     if nested:
         raise UnknownNameError(f"{path}: column '{nested[0]}' holds {cells[nested[0]].dtype}, expected text, a number or a date.")
-    texts = cells.select(pl.all().cast(pl.String)).with_row_index("source_row", offset=1)
+    days = cells.with_columns(cs.datetime().dt.date())  # the time of day is not asked for
+    texts = days.select(pl.all().cast(pl.String)).with_row_index("source_row", offset=1)
     return ClaimFile(texts.with_columns(pl.col("source_row").cast(pl.Int64)), _none(), _ignored(list(names), kept))
 
 
@@ -92,6 +94,8 @@ def _lines(path: Path) -> pl.DataFrame:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     lines = pl.Series("text", [text], dtype=pl.String).str.split("\n").explode().str.strip_chars_end("\r")
     return pl.DataFrame([lines]).with_row_index("source_row", offset=1).cast({"source_row": pl.Int64})
 
