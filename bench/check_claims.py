@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.claim import MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
+from schemas.claim import LONGEST_LINE, MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
 from schemas.vocabulary import BEGINNING, LINES_OF_BUSINESS, MARKETS
 
 _SHOWN = 200
@@ -68,6 +68,8 @@ def read(path: Path, *, on: date | None) -> tuple[list[Line], list[Refused]]:
 
 
 def _cells(text: str) -> list[str] | None:
+    if len(text) > LONGEST_LINE:
+        return None
     try:
         return next(csv.reader([text], strict=True))
     except csv.Error:
@@ -75,6 +77,9 @@ def _cells(text: str) -> list[str] | None:
 
 
 def _broken(number: int, text: str, cells: list[str] | None, width: int) -> Refused:
+    if len(text) > LONGEST_LINE:
+        reason = f"The line is longer than {LONGEST_LINE:,} characters."
+        return Refused(number, None, None, "*", text[:_SHOWN], reason)
     reason = (
         "The quotation marks on this line do not pair up; a cell may hold no line break."
         if cells is None

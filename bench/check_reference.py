@@ -1,5 +1,6 @@
 """`payref check` line by line: what the set-based judge is compared with, in findings and in time. One function per rule."""
 
+import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -14,6 +15,7 @@ from bench import check_claim_rules, check_line_rules
 from bench.check_claims import Line, Refused, read
 from bench.check_facts import Facts, Scope, loaded, scopes_of
 from bench.check_line_rules import Found
+from flows.answers import opened
 from schemas.claim import CHECK_RULES, ClaimFinding
 
 _RULES = {rule.rule_id: rule for rule in CHECK_RULES}
@@ -99,3 +101,17 @@ def _refusal(refused: Refused) -> dict[str, Any]:
     given = {**refused._asdict(), "rule_id": "line.refused", "severity": "refused", "is_stale": False}
     given["sentence"] = given.pop("reason")
     return {name: given.get(name) for name in ClaimFinding.column_names()}
+
+
+def main() -> None:
+    """Judge a claim file and say how many findings there are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("claims", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("output"))
+    given = parser.parse_args()
+    with opened(given.output) as connection:
+        print(f"{reference_findings(connection, given.claims).height:,} findings")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,9 @@ from flows.settings import ExitCode
 if TYPE_CHECKING:
     from flows.claim_check import Checked
 
+_SPECIAL = '"$`\\!'
+"""Characters that mean something to a shell between double quotes."""
+
 
 def add_commands(app: typer.Typer) -> None:
     """Make the command known."""
@@ -62,7 +65,12 @@ def _show(done: "Checked", out: Path, *, seconds: float) -> None:
     if done.ignored:
         screen.say_answer(f"Columns not used: {', '.join(done.ignored)}.")
     screen.say_answer("This is no medical or legal advice, and no guarantee of payment. Try next:")
-    reader = "read_parquet" if out.suffix.lower() == ".parquet" else "read_csv"
-    query = f"SELECT source_row, sentence, citation FROM {reader}('{out}') WHERE severity = 'error'"
-    screen.say_answer(f"  duckdb -c {shlex.quote(query)}")
+    screen.say_answer(f"  {_query(out)}")
     screen.say_answer(f"  {command_name()} explain CODE --payer PAYER --modifier MODIFIER --on DAY")
+
+
+def _query(out: Path) -> str:
+    """A command that shows the errors in a file."""
+    name = str(out).replace("'", "''")
+    query = f"SELECT source_row, sentence, citation FROM '{name}' WHERE severity = 'error'"
+    return "duckdb -c " + (shlex.quote(query) if set(query) & set(_SPECIAL) else f'"{query}"')

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+import polars.selectors as cs
 
 from flows.answers import UnknownNameError
-from schemas.claim import OPTIONAL, REQUIRED
+from schemas.claim import LONGEST_LINE, OPTIONAL, REQUIRED
 from transforms.claim_lines import REFUSAL
 
 _PIECE_LINES = 100_000
@@ -43,7 +44,8 @@ def _from_parquet(path: Path) -> ClaimFile:
     nested = [name for name in cells.columns if cells[name].dtype.is_nested()]
     if nested:
         raise UnknownNameError(f"{path}: column '{nested[0]}' holds {cells[nested[0]].dtype}, expected text, a number or a date.")
-    texts = cells.select(pl.all().cast(pl.String)).with_row_index("source_row", offset=1)
+    days = cells.with_columns(cs.datetime().dt.date())  # the time of day is not asked for
+    texts = days.select(pl.all().cast(pl.String)).with_row_index("source_row", offset=1)
     return ClaimFile(texts.with_columns(pl.col("source_row").cast(pl.Int64)), _none(), _ignored(list(names), kept))
 
 
@@ -58,13 +60,11 @@ def _from_csv(path: Path) -> ClaimFile:
     kept = _columns(path, header)
     body = lines.slice(1).filter(pl.col("text").str.strip_chars() != "").with_columns(is_whole=_is_whole(len(header)))
     places = {kept[name]: place for place, name in enumerate(header) if name in kept}
-    parts = [_parsed(body.filter("is_whole"), len(header), places)]
+    whole = _parsed(body.filter("is_whole"), len(header), places)
     odd = pl.concat([_quoted(body.clear()), *map(_quoted, body.filter(~pl.col("is_whole")).iter_slices(_PIECE_LINES))])
     fits = (pl.col("cells").list.len() == len(header)).fill_null(value=False)
-    parts.append(
-        odd.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items()))
-    )
-    return ClaimFile(pl.concat(parts), _unreadable(odd.filter(~fits), len(header)), _ignored(header, kept))
+    mended = odd.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items()))
+    return ClaimFile(pl.concat([whole, mended]), _unreadable(odd.filter(~fits), len(header)), _ignored(header, kept))
 
 
 def _is_whole(width: int) -> pl.Expr:
@@ -73,7 +73,7 @@ def _is_whole(width: int) -> pl.Expr:
     is_quoted = text.str.contains('"', literal=True)
     unquoted = pl.when(is_quoted & text.str.contains(_WHOLE_CELLS)).then(text.str.replace_all(_QUOTED_CELL, ""))
     commas = pl.coalesce(unquoted, pl.when(~is_quoted).then(text)).str.count_matches(",", literal=True)
-    return (commas == width - 1).fill_null(value=False)
+    return (commas == width - 1).fill_null(value=False) & (text.str.len_chars() <= LONGEST_LINE)
 
 
 def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataFrame:
@@ -82,9 +82,8 @@ def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataF
         return pl.DataFrame(schema={"source_row": pl.Int64, **dict.fromkeys(places, pl.String)})
     content = str(lines["text"].str.join("\n")[0]).encode()
     names = {at: f"column_{at}" for at in range(width)} | {at: name for name, at in places.items()}
-    cells = pl.read_csv(
-        content, has_header=False, schema=dict.fromkeys(names.values(), pl.String), columns=sorted(places.values())
-    )
+    schema = dict.fromkeys(names.values(), pl.String)
+    cells = pl.read_csv(content, has_header=False, schema=schema, columns=sorted(places.values()))
     return cells.select(lines["source_row"], *places)
 
 
@@ -95,6 +94,8 @@ def _lines(path: Path) -> pl.DataFrame:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     lines = pl.Series("text", [text], dtype=pl.String).str.split("\n").explode().str.strip_chars_end("\r")
     return pl.DataFrame([lines]).with_row_index("source_row", offset=1).cast({"source_row": pl.Int64})
 
@@ -105,7 +106,9 @@ def _quoted(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split(text: str) -> list[str] | None:
-    """Cells of one line; None where its quotation marks do not pair up."""
+    """Cells of one line; None where its quotation marks do not pair up or it is too long."""
+    if len(text) > LONGEST_LINE:
+        return None
     try:
         return next(csv.reader([text], strict=True), [])
     except csv.Error:
@@ -115,7 +118,9 @@ def _split(text: str) -> list[str] | None:
 def _unreadable(lines: pl.DataFrame, width: int) -> pl.DataFrame:
     count = pl.col("cells").list.len()
     reason = (
-        pl.when(pl.col("cells").is_null())
+        pl.when(pl.col("text").str.len_chars() > LONGEST_LINE)
+        .then(pl.lit(f"The line is longer than {LONGEST_LINE:,} characters."))
+        .when(pl.col("cells").is_null())
         .then(pl.lit("The quotation marks on this line do not pair up; a cell may hold no line break."))
         .otherwise(pl.format("Expected {} cells as in the header, found {}.", pl.lit(width), count))
     )

@@ -13,6 +13,8 @@ REQUIRED = ("claim", "line", "payer", "code", "units", "service_date")
 OPTIONAL = (*MODIFIERS, "state", "line_of_business", "place_of_service", "diagnosis")
 CLAIM_SEVERITIES = ("refused", "error", "warning", "unknown", "info")
 """From the gravest. `error` only where the payer, or CMS for Medicare, published it; `unknown` where nobody did."""
+LONGEST_LINE = 100_000
+"""Characters of a line of a CSV file; no claim needs so many, and a longer line is a file without line breaks."""
 MOST_LINES = 999
 """Lines of a claim in the widest form of X12's 837; more are several claims under one number."""
 

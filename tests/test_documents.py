@@ -3,10 +3,13 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 import typer
+from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from flows import PROJECT, cli
@@ -14,6 +17,7 @@ from flows.answers import rows
 from flows.registry import SOURCES
 from flows.settings import ExitCode
 from schemas import TABLES
+from schemas.claim import CHECK_RULES, CLAIM_SEVERITIES, OPTIONAL, REQUIRED, ClaimFinding
 from schemas.vocabulary import DISPOSITIONS, TIERS
 from transforms.predicates import CODE_FACTS, INDICATOR_FACTS
 
@@ -89,6 +93,22 @@ def test_every_source_and_pattern_is_documented() -> None:
 def test_every_fact_and_tier_is_documented() -> None:
     text = (PROJECT / "docs" / "predicates.md").read_text(encoding="utf-8")
     assert all(f"`{word}`" in text for word in (*CODE_FACTS, *INDICATOR_FACTS, *TIERS))
+
+
+def test_every_rule_and_column_of_a_claim_check_is_documented() -> None:
+    text = (PROJECT / "docs" / "check.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", text, flags=re.MULTILINE) == [rule.rule_id for rule in CHECK_RULES]
+    assert re.findall(r"^\| `([a-z]+)` \|", text.partition("## Severities")[2], flags=re.MULTILINE) == list(CLAIM_SEVERITIES)
+    assert all(f"`{name}`" in text for name in (*REQUIRED, "modifier_1", *OPTIONAL[3:], *ClaimFinding.column_names()))
+
+
+def test_the_claim_check_shown_gives_what_is_shown(output: Path, published: object, tmp_path: Path) -> None:
+    claims, shown = re.findall(r"```csv\n(.*?)```", (PROJECT / "docs" / "check.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    (tmp_path / "claims.csv").write_text(claims, encoding="utf-8")
+    found = tmp_path / "findings.csv"
+    CliRunner().invoke(cli.app, ["check", str(tmp_path / "claims.csv"), "--out", str(found), "--output", str(output)])
+    expected = pl.read_csv(io.StringIO(shown), infer_schema=False)
+    assert_frame_equal(pl.read_csv(found, infer_schema=False).select(expected.columns), expected)
 
 
 def test_the_changelog_counts_the_tables() -> None:

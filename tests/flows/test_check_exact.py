@@ -1,6 +1,5 @@
 """payref check: pairs, units, add-on codes, days in force, places, diagnoses and broken files, each finding exact."""
 
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -308,6 +307,7 @@ def test_every_line_is_judged_or_refused_with_row_and_column(output: Path, tmp_p
         ("12", "state"),
     ]
     assert {row["severity"] for row in found} == {"refused"}
+    assert found[2]["sentence"] == "The line is longer than 100,000 characters."
     assert "10 lines = 1 judged + 9 refused" in said
 
 
@@ -318,8 +318,39 @@ def test_more_lines_than_a_claim_can_have_are_refused(output: Path, tmp_path: Pa
     assert set(picked(found, "claim", "rule_id", "column_name")) == {("A", "line.refused", "claim")}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEADER.encode() + b"\r\nA,1,Medicare,33533,62,,1,2025-10-15,\r\n",
+        HEADER.encode() + b"\rA,1,Medicare,33533,62,,1,2025-10-15,",
+        b"\xef\xbb\xbf" + HEADER.encode() + b"\nA,1,Medicare,33533,62,,1,2025-10-15,",
+        HEADER.upper().replace(",", " , ").encode() + b"\n A , 1 , medicare ,33533, 62 ,, 1 ,20251015,",
+        HEADER.encode() + b'\n"A","1","Medicare","33533","62","","1","2025-10-15",""\n',
+    ],
+    ids=["Windows", "old Mac", "byte order mark", "blanks and capitals", "all quoted"],
+)
+def test_files_as_programs_write_them(output: Path, tmp_path: Path, content: bytes) -> None:
+    claims, out = tmp_path / "claims.csv", tmp_path / "findings.csv"
+    claims.write_bytes(content)
+    CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output)])
+    found = pl.read_csv(out, infer_schema=False)
+    assert found.select("source_row", "claim", "rule_id").rows() == [("2", "A", "modifier.not_allowed")]
+
+
+@pytest.mark.parametrize("body", ["", "A,1,x\n", '"\n'], ids=["header alone", "a cell short", "a quotation mark"])
+def test_a_file_of_which_no_line_can_be_judged(output: Path, tmp_path: Path, body: str) -> None:
+    _, said, found = checked(output, tmp_path, body.strip())
+    lines = body.count("\n")
+    assert f"{lines} lines = 0 judged + {lines} refused; {lines} findings" in said
+    assert len(found) == lines
+
+
 def test_parquet_rows_without_a_number_are_refused(output: Path, tmp_path: Path) -> None:
-    codes = {"code": ["99213"] * 2, "payer": ["Medicare"] * 2, "service_date": [date(2025, 10, 15)] * 2}
+    codes = {
+        "code": ["99213"] * 2,
+        "payer": ["Medicare"] * 2,
+        "service_date": pl.Series(["2025-10-15 08:00"] * 2).str.to_datetime(),
+    }
     rows = pl.DataFrame({"claim": [1, None], "line": [1, 2], "units": [1, 1], **codes})
     rows.write_parquet(tmp_path / "claims.parquet")
     called = ["check", str(tmp_path / "claims.parquet"), "--out", str(tmp_path / "f.parquet"), "--output", str(output)]

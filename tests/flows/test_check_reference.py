@@ -1,5 +1,8 @@
 """The set-based judge and the reference that goes line by line find the same, in every column of every finding."""
 
+import csv
+import io
+import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -12,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 from bench.check_reference import reference_findings
 from bench.claim_generator import generated
+from flows import PROJECT
 from flows.answers import opened
 from flows.claim_check import findings, judge
 from flows.pipeline import run
@@ -86,7 +90,8 @@ LINES = st.tuples(
     st.sampled_from(("", "NC", "tx", "Texas")),
     st.sampled_from(("", "commercial", "Medicare Advantage", "fep", "none")),
     st.sampled_from(("", "11", "22", "99")),
-    st.sampled_from(("", "A00.0", "a000; Z9", "Z00.00")),
+    st.sampled_from(("", "A00.0", "a000, Z9", "Z00.00", '"')),
+    st.sampled_from(("whole", "quoted", "broken", "short")),
 )
 
 
@@ -105,6 +110,23 @@ def both(output: Path, claims: Path, *, on: date | None = None) -> tuple[pl.Data
     return judged.sort(_COLUMNS), expected.sort(_COLUMNS)
 
 
+def written(cells: tuple[str, ...]) -> str:
+    """A line of a CSV file: quoted where a cell needs it, quoted everywhere, with a quotation mark too many, or a cell short."""
+    *values, form = cells
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL if form == "quoted" else csv.QUOTE_MINIMAL, lineterminator="").writerow(values)
+    if form == "broken":
+        return text.getvalue().replace("2025", '"2025', 1)
+    return text.getvalue().rpartition(",")[0] if form == "short" else text.getvalue()
+
+
+def undocumented(found: pl.DataFrame) -> list[tuple[str, str]]:
+    """Rules found with a severity that docs/check.md does not give them."""
+    text = (PROJECT / "docs" / "check.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| ([^|]*) \|", text, flags=re.MULTILINE))
+    return [pair for pair in found.select("rule_id", "severity").unique().rows() if pair[1] not in said[pair[0]]]
+
+
 def families(found: pl.DataFrame) -> set[str]:
     return set(found["rule_id"].str.split(".").list.first())
 
@@ -116,13 +138,14 @@ def test_generated_lines_are_judged_alike(output: Path, tmp_path: Path, seed: in
     judged, expected = both(output, tmp_path / "claims.csv", on=on)
     assert_frame_equal(judged, expected)
     assert judged.height > 600
+    assert undocumented(judged) == []
 
 
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(LINES, min_size=20, max_size=60))
 def test_any_lines_are_judged_alike(output: Path, tmp_path: Path, lines: Iterable[tuple[str, ...]]) -> None:
     header = "claim,line,payer,code,modifier_1,modifier_2,modifier_3,modifier_4,units,service_date,state,line_of_business,place_of_service,diagnosis"
-    (tmp_path / "claims.csv").write_text("\n".join([header, *map(",".join, lines)]), encoding="utf-8")
+    (tmp_path / "claims.csv").write_text("\n".join([header, *map(written, lines)]), encoding="utf-8")
     assert_frame_equal(*both(output, tmp_path / "claims.csv"))
 
 
@@ -137,4 +160,5 @@ def test_five_thousand_lines_are_judged_alike_by_every_source(full_files: Path, 
         generated(connection, lines=5_000, seed=1).write_csv(tmp_path / "claims.csv")
     judged, expected = both(output, tmp_path / "claims.csv")
     assert_frame_equal(judged, expected)
+    assert undocumented(judged) == []
     assert families(judged) == _FAMILIES == {rule.rule_id.split(".")[0] for rule in CHECK_RULES}

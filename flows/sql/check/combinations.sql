@@ -56,6 +56,7 @@ JOIN modifier_group AS held ON held.modifier = member.modifier AND held.group_ki
 LEFT JOIN (
     SELECT known.modifier, min(known.category) AS category FROM modifier AS known GROUP BY known.modifier
 ) AS named ON named.modifier = member.modifier
+WHERE member.set_id IN (SELECT several.set_id FROM set_member AS several GROUP BY several.set_id HAVING count(*) > 1)
 GROUP BY member.set_id, held.group_id
 HAVING count(DISTINCT member.modifier) > 1;
 
