@@ -21,7 +21,7 @@ ADDRESSES = re.findall(r"^curl 'http://127\.0\.0\.1:8420(.*)'$", TEXT, flags=re.
 
 
 def test_no_block_is_left_out() -> None:
-    assert len(QUERIES) == TEXT.count("```sql") == 7
+    assert len(QUERIES) == TEXT.count("```sql") == 6
     assert len(PROGRAMS) == TEXT.count("```python") == 4
     assert len(ADDRESSES) == TEXT.count("curl") == 4
 

@@ -7,19 +7,32 @@ CREATE OR REPLACE MACRO modifiers_for(
     in_market := 'any',
     for_organization := 'any'
 ) AS TABLE
-WITH asked AS (
+-- Arguments are named where no table is: a bare column of the query that calls, such as payer_id, would be taken for one of these.
+WITH given AS (
+    SELECT
+        upper(the_code) AS given_code,
+        lower(the_payer) AS given_payer,
+        CAST(on_date AS DATE) AS given_date,
+        as_component AS given_component,
+        lower(for_line) AS given_line,
+        upper(in_market) AS given_market,
+        lower(for_organization) AS given_organization
+),
+asked AS (
     SELECT
         known.code AS asked_code,
         insurer.payer_id AS asked_payer,
-        CAST(on_date AS DATE) AS asked_date,
-        coalesce(lower(for_line), insurer.default_line_of_business) AS asked_line,
+        known.given_date AS asked_date,
+        coalesce(known.given_line, insurer.default_line_of_business) AS asked_line,
+        known.given_market AS asked_market,
+        known.given_organization AS asked_organization,
         coalesce(
-            as_component,
+            known.given_component,
             (
                 SELECT rows_of_code.component
                 FROM code_profile AS rows_of_code
-                WHERE rows_of_code.code = upper(the_code)
-                    AND CAST(on_date AS DATE) BETWEEN rows_of_code.valid_from AND coalesce(rows_of_code.valid_to, DATE '9999-12-31')
+                WHERE rows_of_code.code = known.code
+                    AND known.given_date BETWEEN rows_of_code.valid_from AND coalesce(rows_of_code.valid_to, DATE '9999-12-31')
                 ORDER BY list_position(['global', '26', 'TC', '53'], rows_of_code.component)
                 LIMIT 1
             ),
@@ -29,24 +42,25 @@ WITH asked AS (
     FROM (
         SELECT
             listed.code,
+            given.*,
             CASE
-                WHEN bool_or(CAST(on_date AS DATE) BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')) THEN NULL
-                ELSE max(listed.valid_to) FILTER (WHERE listed.valid_to < CAST(on_date AS DATE))
+                WHEN bool_or(given.given_date BETWEEN listed.valid_from AND coalesce(listed.valid_to, DATE '9999-12-31')) THEN NULL
+                ELSE max(listed.valid_to) FILTER (WHERE listed.valid_to < given.given_date)
             END AS listed_until
-        FROM code AS listed
-        WHERE listed.code = upper(the_code)
-        GROUP BY listed.code
+        FROM given
+        JOIN code AS listed ON listed.code = given.given_code
+        GROUP BY ALL
     ) AS known
-    CROSS JOIN payer AS insurer
-    WHERE lower(the_payer) IN (insurer.payer_id, 'any')
+    JOIN payer AS insurer ON known.given_payer IN (insurer.payer_id, 'any')
 ),
 governed AS (SELECT DISTINCT rule.modifier FROM modifier_rule AS rule WHERE rule.modifier <> 'any'),
 releases AS (
     SELECT
         min(fee.valid_from) AS first_day,
-        max_by(fee.release_id, fee.valid_from) FILTER (WHERE fee.valid_from <= CAST(on_date AS DATE)) AS used,
-        max_by(fee.valid_to, fee.valid_from) FILTER (WHERE fee.valid_from <= CAST(on_date AS DATE)) AS last_day
-    FROM (SELECT DISTINCT listed.release_id, listed.valid_from, listed.valid_to FROM pfs_indicator AS listed) AS fee
+        max_by(fee.release_id, fee.valid_from) FILTER (WHERE fee.valid_from <= given.given_date) AS used,
+        max_by(fee.valid_to, fee.valid_from) FILTER (WHERE fee.valid_from <= given.given_date) AS last_day
+    FROM given
+    CROSS JOIN (SELECT DISTINCT listed.release_id, listed.valid_from, listed.valid_to FROM pfs_indicator AS listed) AS fee
 ),
 answers AS (
     SELECT
@@ -63,8 +77,8 @@ answers AS (
         AND asked.asked_date BETWEEN cell.valid_from AND coalesce(cell.valid_to, DATE '9999-12-31')
         AND asked.listed_until IS NULL
         AND cell.line_of_business IN ('any', asked.asked_line)
-        AND cell.market IN ('any', upper(in_market))
-    JOIN organization_ancestor AS line ON line.organization_id = lower(for_organization) AND line.ancestor_id = cell.organization_id
+        AND cell.market IN ('any', asked.asked_market)
+    JOIN organization_ancestor AS line ON line.organization_id = asked.asked_organization AND line.ancestor_id = cell.organization_id
 )
 SELECT
     asked.asked_code AS code,
@@ -82,8 +96,8 @@ SELECT
     coalesce(
         answers.reason,
         CASE
-            WHEN lower(for_organization) NOT IN (SELECT named.organization_id FROM payer_organization AS named UNION ALL SELECT 'any')
-                THEN 'The organization ' || for_organization || ' is not in payer_organization.'
+            WHEN asked.asked_organization NOT IN (SELECT named.organization_id FROM payer_organization AS named UNION ALL SELECT 'any')
+                THEN 'The organization ' || asked.asked_organization || ' is not in payer_organization.'
             WHEN asked.listed_until IS NOT NULL
                 THEN 'No source lists the code on that day; it was listed until ' || asked.listed_until || '.'
             WHEN asked.asked_date < releases.first_day
@@ -124,8 +138,17 @@ CREATE OR REPLACE MACRO explain(
     in_market := 'any',
     for_organization := 'any'
 ) AS TABLE
-WITH answer AS (
-    SELECT given.*
+WITH wanted AS (
+    SELECT
+        upper(the_modifier) AS wanted_modifier,
+        lower(the_payer) AS wanted_payer,
+        CAST(on_date AS DATE) AS asked_date,
+        lower(for_line) AS wanted_line,
+        upper(in_market) AS asked_market,
+        lower(for_organization) AS asked_organization
+),
+answer AS (
+    SELECT given.*, wanted.*
     FROM modifiers_for(
         the_code,
         the_payer,
@@ -135,13 +158,12 @@ WITH answer AS (
         in_market := in_market,
         for_organization := for_organization
     ) AS given
-    WHERE given.modifier = upper(the_modifier) AND lower(the_payer) <> 'any'
+    JOIN wanted ON given.modifier = wanted.wanted_modifier AND given.payer_id = wanted.wanted_payer
 ),
 asked AS (
     SELECT
         answer.*,
-        CAST(on_date AS DATE) AS asked_date,
-        coalesce(lower(for_line), (SELECT insurer.default_line_of_business FROM payer AS insurer WHERE insurer.payer_id = answer.payer_id)) AS asked_line
+        coalesce(answer.wanted_line, (SELECT insurer.default_line_of_business FROM payer AS insurer WHERE insurer.payer_id = answer.payer_id)) AS asked_line
     FROM answer
 ),
 profiled AS (
@@ -184,9 +206,9 @@ considered AS (
         asked.listed_until,
         asked.asked_date BETWEEN rule.effective_from AND coalesce(rule.effective_to, DATE '9999-12-31') AS is_in_force,
         rule.line_of_business IN ('any', asked.asked_line)
-            AND rule.market IN ('any', upper(in_market))
+            AND rule.market IN ('any', asked.asked_market)
             AND rule.organization_id IN (
-                SELECT line.ancestor_id FROM organization_ancestor AS line WHERE line.organization_id = lower(for_organization)
+                SELECT line.ancestor_id FROM organization_ancestor AS line WHERE line.organization_id = asked.asked_organization
             ) AS is_in_scope
     FROM asked
     CROSS JOIN facts
@@ -292,6 +314,13 @@ ORDER BY
 COMMENT ON MACRO TABLE explain IS 'The rules considered for one cell, which won and why, with indicator values, file, row and citation: explain(code, payer, modifier, on_date, as_component :=, for_line :=, in_market :=, for_organization :=).';
 
 CREATE OR REPLACE MACRO position_rules(the_payer, on_date := current_date, for_line := NULL, for_organization := 'any') AS TABLE
+WITH given AS (
+    SELECT
+        lower(the_payer) AS given_payer,
+        CAST(on_date AS DATE) AS given_date,
+        lower(for_line) AS given_line,
+        lower(for_organization) AS given_organization
+)
 SELECT
     member.group_id,
     member.position,
@@ -305,13 +334,13 @@ SELECT
     min(member.citation_title) AS citation_title,
     min(member.citation_publisher) AS citation_publisher,
     min(member.citation_where) AS citation_where
-FROM modifier_group AS member
-JOIN payer AS insurer ON insurer.payer_id = lower(the_payer)
-JOIN organization_ancestor AS line ON line.organization_id = lower(for_organization) AND line.ancestor_id = member.organization_id
+FROM given
+JOIN payer AS insurer ON insurer.payer_id = given.given_payer
+JOIN modifier_group AS member ON member.payer_id IN ('any', given.given_payer)
+JOIN organization_ancestor AS line ON line.organization_id = given.given_organization AND line.ancestor_id = member.organization_id
 WHERE member.group_kind = 'position'
-    AND member.payer_id IN ('any', lower(the_payer))
-    AND member.line_of_business IN ('any', coalesce(lower(for_line), insurer.default_line_of_business))
-    AND CAST(on_date AS DATE) BETWEEN coalesce(member.effective_from, DATE '1900-01-01') AND coalesce(member.effective_to, DATE '9999-12-31')
+    AND member.line_of_business IN ('any', coalesce(given.given_line, insurer.default_line_of_business))
+    AND given.given_date BETWEEN coalesce(member.effective_from, DATE '1900-01-01') AND coalesce(member.effective_to, DATE '9999-12-31')
 GROUP BY ALL
 ORDER BY min(CASE WHEN member.payer_id = 'any' THEN 1 ELSE 0 END), min(line.distance), member.group_id, member.position;
 

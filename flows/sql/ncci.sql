@@ -257,11 +257,11 @@ ORDER BY answers.modifier;
 COMMENT ON MACRO TABLE ncci_bypass IS 'For two codes on one day, whether each NCCI-associated modifier may bypass the edit between them, which code is denied without it, and on which code the modifier may stand: ncci_bypass(code, code, on_date, for_setting :=). The codes may come in either order.';
 
 CREATE OR REPLACE MACRO units_limit(the_code, on_date := current_date, for_setting := 'practitioner') AS TABLE
-WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
+WITH asked AS (SELECT the_code AS asked_code, for_setting AS asked_setting, CAST(on_date AS DATE) AS asked_date),
 loaded AS (SELECT held.* FROM ncci_release_at('ncci_mue', for_setting, on_date) AS held)
 SELECT
-    for_setting AS setting,
-    the_code AS code,
+    asked.asked_setting AS setting,
+    asked.asked_code AS code,
     CASE WHEN units.code IS NULL THEN 'not_published' ELSE 'published' END AS status,
     units.mue_value,
     coalesce(units.adjudication, 'not_published') AS adjudication,
@@ -286,17 +286,17 @@ SELECT
 FROM asked
 CROSS JOIN loaded
 LEFT JOIN ncci_mue AS units
-    ON units.setting = for_setting
-    AND units.code = the_code
+    ON units.setting = asked.asked_setting
+    AND units.code = asked.asked_code
     AND asked.asked_date BETWEEN units.valid_from AND coalesce(units.valid_to, DATE '9999-12-31');
 
 COMMENT ON MACRO TABLE units_limit IS 'The most units of a code on a line or a day (MUE), or one row not_published: units_limit(code, on_date, for_setting :=). The release is the last one that starts on or before the day.';
 
 CREATE OR REPLACE MACRO addon_primaries(the_code, on_date := current_date) AS TABLE
-WITH asked AS (SELECT CAST(on_date AS DATE) AS asked_date),
+WITH asked AS (SELECT the_code AS asked_code, CAST(on_date AS DATE) AS asked_date),
 loaded AS (SELECT held.* FROM ncci_release_at('ncci_addon', 'any', on_date) AS held)
 SELECT
-    the_code AS addon_code,
+    asked.asked_code AS addon_code,
     edit.primary_code,
     coalesce(edit.primary_kind, 'not_published') AS primary_kind,
     edit.edit_type,
@@ -321,7 +321,7 @@ SELECT
 FROM asked
 CROSS JOIN loaded
 LEFT JOIN ncci_addon AS edit
-    ON edit.addon_code = the_code
+    ON edit.addon_code = asked.asked_code
     AND edit.is_ever_in_force
     AND asked.asked_date BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31')
 ORDER BY edit.primary_kind, edit.primary_code;
