@@ -6,6 +6,7 @@ A line asks, as JSON: raw, output, and optionally `step` with `event`, the numbe
 Before that change the child says `now` and waits to be killed. What the child says: `begin STEP`, `event STEP NUMBER WHAT`, `now`.
 """
 
+import gc
 import json
 import os
 import signal
@@ -14,11 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pandera.backends.polars.register  # imports that otherwise happen at the first table
-import pandera.polars  # noqa: F401
+from pandera.backends.polars.register import register_polars_backends
 
+from flows import price_flow, release_feed  # noqa: F401 - imported late by the refresh
+from flows.cache import program
 from flows.pipeline import run
 from flows.settings import Settings
+from schemas import TABLES
 
 CHANGES = {"os.rename", "os.remove", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "shutil.rmtree", "shutil.copytree"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -58,12 +61,25 @@ def say(text: str) -> None:
 def refresh(asked: dict[str, Any]) -> None:
     watched = Watched(asked)
     sys.addaudithook(watched.hook)
-    settings = Settings(Path(asked["raw"]), Path(asked["output"]), is_forced=asked.get("is_forced", False))
+    settings = Settings(
+        Path(asked["raw"]), Path(asked["output"]), is_forced=asked.get("is_forced", False), accepted=tuple(asked["accepted"])
+    )
     outcome = run(settings, step=watched.step)
     say(f"release {outcome.release}")
 
 
+def warm_up() -> None:
+    """What every refresh does once whatever it reads, as far as it starts no thread."""
+    register_polars_backends()
+    for model in TABLES:
+        model.to_schema()
+    program()
+    gc.collect()
+    gc.freeze()  # else the first collection in each child would copy all of this
+
+
 def main() -> None:
+    warm_up()
     say("ready")
     for line in sys.stdin:
         began, child = time.monotonic(), os.fork()
