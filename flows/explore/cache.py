@@ -104,7 +104,7 @@ class Front:
             else:
                 pieces.append(message.get("body", b""))
 
-        await self._app({**scope, "method": "GET"}, _nothing_more, collect)
+        await self._app({**scope, "method": "GET"}, _whole_request(), collect)
         return start, b"".join(pieces)
 
     def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
@@ -142,9 +142,18 @@ def _secured(send: Send, tag: str | None) -> Send:
     return secured
 
 
-async def _nothing_more() -> Message:
-    """What an answer hears that belongs to several readers: a request without content, and nobody who leaves."""
-    return {"type": "http.request", "body": b"", "more_body": False}
+def _whole_request() -> Receive:
+    """What an answer hears that belongs to several readers: a request without content, and then never that somebody left."""
+    is_told = False
+
+    async def receive() -> Message:
+        nonlocal is_told
+        if is_told:
+            await asyncio.Event().wait()
+        is_told = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
 
 
 async def _send_unchanged(send: Send) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import httpx
 import polars as pl
 import pytest
 
+from flows.answers import NoAnswerError, Question
 from flows.database_name import DATABASE
+from flows.explore.questions import matrix
 from flows.explore.words import link, linked, timeline
 from tests.explore.conftest import HOSTILE, switch
 
@@ -137,6 +140,31 @@ def test_the_matrix_says_what_the_macro_says_payer_by_payer(site: str, releases:
             assert [
                 (row["modifier"], row["disposition"], row["rule_id"]) for row in shown if row["payer_id"] == payer
             ] == expected
+
+
+def test_files_of_the_pages_are_served_again_and_again(site: str) -> None:
+    for _ in range(2):
+        for name, kind in (("explore.css", "text/css"), ("explore.js", "text/javascript"), ("icon.svg", "image/svg+xml")):
+            answer = httpx.get(f"{site}/static/{name}", timeout=20)
+            assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
+
+
+def test_a_release_that_cannot_answer_for_all_payers_says_so() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE MACRO modifiers_for(c, p, on_date := 1, as_component := 1, for_line := 1, in_market := 1, for_organization := 1) AS TABLE SELECT 1 AS modifier WHERE p = 'uhc'"
+        )
+        with pytest.raises(NoAnswerError, match="Refresh once with --force"):
+            matrix(connection, Question("19307", "medicare", date(2025, 10, 5)))
+
+
+def test_many_who_ask_for_the_same_are_answered_once(site: str) -> None:
+    address = f"{site}/codes/19307?on=2025-07-0"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: httpx.get(f"{address}{1 + number % 2}", timeout=60), range(16)))
+    assert {(answer.status_code, answer.url.query[-1:]) for answer in answers} == {(200, b"1"), (200, b"2")}
+    assert len({answer.text for answer in answers}) == 2
+    assert httpx.get(f"{address}1").headers["server-timing"] == "kept"
 
 
 def test_search_forgives_a_misspelling(site: str) -> None:
