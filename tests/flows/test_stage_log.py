@@ -1,6 +1,7 @@
 """`payref refresh --log json`: one object a line on standard error, whose counts are those of the release."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,15 +16,19 @@ from flows.stage_log import Stage, being_made, measured
 FIELDS = ["at", "event", "stage", "seconds", "rows_read", "rows_accepted", "rows_refused", "rows_loaded", "release", "error"]
 
 
-def refreshed(output: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
-    command = [sys.executable, "-m", "flows.cli", "refresh", "--direct", "--log", "json", "--output", str(output), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, timeout=120)
+def refreshed(
+    output: Path, *options: str, way: tuple[str, ...] = ("--direct",)
+) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
+    command = [sys.executable, "-m", "flows.cli", "refresh", *way, "--log", "json", "--output", str(output), *options]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PAYREF_"))}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=kept, timeout=240)
     return done, [json.loads(line) for line in done.stderr.splitlines()]
 
 
 @pytest.mark.slow
-def test_every_stage_of_a_real_run_is_one_object_with_the_counts_of_the_manifest(tmp_path: Path) -> None:
-    done, lines = refreshed(tmp_path / "output")
+@pytest.mark.parametrize("way", [("--direct",), ()], ids=["direct", "with Prefect"])
+def test_every_stage_of_a_real_run_is_one_object_with_the_counts_of_the_manifest(tmp_path: Path, way: tuple[str, ...]) -> None:
+    done, lines = refreshed(tmp_path / "output", way=way)
     assert done.returncode == 0, done.stderr
     described = json.loads((tmp_path / "output" / "current" / "manifest.json").read_text(encoding="utf-8"))
     stages = {line["stage"]: line for line in lines if line["event"] == "stage"}
@@ -41,6 +46,9 @@ def test_every_stage_of_a_real_run_is_one_object_with_the_counts_of_the_manifest
     assert all(line["seconds"] >= 0 and line["error"] is None for line in stages.values())
     assert datetime.now(UTC) - datetime.fromisoformat(stages["publish"]["at"]) < timedelta(minutes=5)
     assert f"Release {described['release']}" in done.stdout
+    assert lines[-1]["event"] == "end"
+    ended = {name: lines[-1][name] for name in ("outcome", "exit_code", "sentence", "release")}
+    assert ended == {"outcome": "published", "exit_code": 0, "sentence": None, "release": described["release"]}
 
 
 @pytest.mark.slow
@@ -55,6 +63,8 @@ def test_the_stage_that_stopped_says_why_and_the_sentence_for_people_is_an_objec
     assert list(stopped) == ["read cms_pfs"]
     assert stopped["read cms_pfs"].startswith(sentence)
     assert [line["text"] for line in lines if line["event"] == "message"][-1].startswith(sentence)
+    assert (lines[-1]["event"], lines[-1]["outcome"], lines[-1]["exit_code"]) == ("end", "refused", 3)
+    assert lines[-1]["sentence"].startswith(sentence)
 
 
 def test_the_line_for_people_carries_the_same_facts() -> None:
