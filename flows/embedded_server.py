@@ -6,7 +6,6 @@ other end only the refresh holds: the system closes it with the process, however
 
 import atexit
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from threading import Thread
 
 from flows.settings import StopError
+from flows.stopping import heed_signals
 
 STARTS_WITHIN_SECONDS = 180
 """Two cores that are busy take 50 seconds for a new database."""
@@ -68,7 +68,7 @@ def _serve(descriptor: int) -> None:
     """What the other process does: serve the open port until the pipe at standard input ends."""
     from uvicorn import Config, Server
 
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the refresh blocks the signals that its thread waits for
+    heed_signals()
     app = "prefect.server.api.server:create_app"
     server = Server(Config(app, factory=True, lifespan="on", log_level="error", timeout_graceful_shutdown=2))
 

@@ -22,6 +22,11 @@ def before_leaving(say: Callable[[int], None]) -> None:
     _last_words.append(say)
 
 
+def heed_signals() -> None:
+    """For the main thread of a process that a refresh started: it inherits that signals are blocked, and has nobody who waits."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 @contextmanager
 def stoppable(say: Callable[[str], None]) -> Iterator[None]:
     """Meanwhile SIGTERM and SIGINT end the process with 128 and their number, after `say` was told the signal's name.

@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 
 from flows.settings import StopError
+from flows.stopping import heed_signals
 from flows.units import Unit, UnitDone, work
 
 SMALL_BYTES = 32 * 1024 * 1024
@@ -76,11 +77,12 @@ def _one_by_one(units: Sequence[Unit]) -> Iterator[UnitDone]:
 
 def _pool(processes: int) -> ProcessPoolExecutor:
     """Fresh processes: a fork of one that runs the threads of Polars and Prefect would stand still."""
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
 
 
-def _end_with_parent() -> None:
-    """A child whose parent was killed would wait for work for ever."""
+def _begin() -> None:
+    """A child whose parent was killed would wait for work for ever, and one that no signal ends could not be told to stop."""
+    heed_signals()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()

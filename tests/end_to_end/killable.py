@@ -40,6 +40,8 @@ class Watched:
         say(f"begin {name}")
         result = function(*arguments, **options)
         say(f"done {name}")
+        if name == self.asked.get("step") and self.asked["event"] is None:
+            signal.pause()  # a step that was faster than usual waits for its death
         if name == "publish":
             self.now, self.count = AFTER, 0
         return result
