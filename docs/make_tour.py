@@ -29,14 +29,20 @@ FOOT = (
 def search(page: Page) -> None:
     """Type two misspelled words and choose the first suggestion, without opening it."""
     page.keyboard.type("anesthisia nurse", delay=20)
-    page.wait_for_selector("#suggestions [role=option]")
+    page.wait_for_timeout(1_000)
     page.keyboard.press("ArrowDown")
+    page.wait_for_selector("#suggestions [aria-selected=true]")
 
 
 def click_cell(page: Page) -> None:
     """Open the reason of one cell, as a reader does."""
     page.click("a.cell:has-text('Medicare, 54:')")
     page.wait_for_url("**/explain?*")
+
+
+def show_matrix(page: Page) -> None:
+    """Scroll to the colours."""
+    page.evaluate("document.querySelector('.legend').scrollIntoView()")
 
 
 def pick_day(page: Page) -> None:
@@ -71,7 +77,7 @@ STOPS = [
     Stop(
         "code",
         "A code",
-        "/codes/19307?on=2025-10-05",
+        "/codes/00406?on=2025-10-05",
         "What the code is, and every payer's answer for every modifier, in colours and in words. A dash means that nobody "
         "published an answer; it never means that Medicare's is copied.",
     ),
@@ -120,7 +126,7 @@ STOPS = [
         "/codes/00406?on=2025-10-05",
         "The pages follow the system's colours and fit a narrow screen without scrolling sideways. Everything chosen stands in "
         "the address, so this page can be sent to somebody else.",
-        None,
+        show_matrix,
         PHONE,
         "dark",
     ),

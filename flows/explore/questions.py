@@ -81,8 +81,8 @@ def payers(connection: _Connection) -> list[Row]:
 def matrix(connection: _Connection, question: Question, organization: str = "any") -> list[Row]:
     """A code's answers of all payers, a row for each payer and governed modifier. `question` is as `checked` left it.
 
-    An organization counts only for its own payer; the others answer for all their organizations. Raises NoAnswerError for a
-    release made before `modifiers_for` knew the payer `any`: a code that `checked` knows has a row for each payer and modifier.
+    An organization counts only for its own payer; the others answer for all their organizations. A code that `checked` knows
+    has a row for each payer and governed modifier; raises NoAnswerError for a release whose macro does not know the payer `any`.
     """
     found = modifiers_for(connection, question._replace(payer="any", organization="any"))
     if not found:

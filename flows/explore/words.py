@@ -18,7 +18,14 @@ DISPOSITIONS = {
     "not_applicable": "Not applicable",
     "not_published": "Not published",
 }
-SHORT = {**DISPOSITIONS, "allowed_with_documentation": "With documents", "not_published": "—", "not_applicable": "N/A"}
+SHORT = {
+    **DISPOSITIONS,
+    "allowed_with_documentation": "With docu\u00adments",
+    "informational": "Informa\u00adtional",
+    "not_published": "—",
+    "not_applicable": "N/A",
+}
+"""As in a narrow cell: the soft hyphen shows only where a line ends on a phone."""
 _YEARS_SHOWN = 5
 _YEAR_WIDTH = 26
 """Units that a year's four digits take in the picture."""

@@ -1,6 +1,7 @@
 """What the server answers, without a browser."""
 
 import io
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -11,11 +12,14 @@ import httpx
 import polars as pl
 import pytest
 
+from flows import SHIPPED_RAW
 from flows.answers import NoAnswerError, Question
 from flows.database_name import DATABASE
 from flows.explore.questions import matrix
 from flows.explore.words import link, linked, timeline
-from tests.explore.conftest import HOSTILE, switch
+from flows.pipeline import run
+from flows.settings import Settings
+from tests.explore.conftest import HOSTILE, served, switch
 
 
 def test_pages_say_what_they_are(site: str) -> None:
@@ -183,15 +187,15 @@ def test_an_organization_stands_on_the_page_of_its_payer(site: str) -> None:
 
 def test_a_hostile_payer_is_text_and_a_switch_under_load_drops_nothing(site: str, releases: Path) -> None:
     failed: list[int] = []
-    served = 0
+    answered = 0
     stop = threading.Event()
 
     def ask(number: int) -> None:
-        nonlocal served
+        nonlocal answered
         with httpx.Client(base_url=site, timeout=60) as client:
             while not stop.is_set():
-                served += 1
-                answer = client.get(f"/codes/19307?on=20{10 + served % 80}-01-0{number + 1}")
+                answered += 1
+                answer = client.get(f"/codes/19307?on=20{10 + answered % 80}-01-0{number + 1}")
                 failed.extend([answer.status_code] if answer.status_code != 200 else [])
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
@@ -200,8 +204,8 @@ def test_a_hostile_payer_is_text_and_a_switch_under_load_drops_nothing(site: str
     try:
         for name in ("second", "first", "second"):
             switch(releases, name)
-            enough = served + 8
-            while served < enough and not failed:
+            enough = answered + 8
+            while answered < enough and not failed:
                 stop.wait(0.02)
         page = httpx.get(site + "/payers/aetna", timeout=60).text
     finally:
@@ -213,7 +217,43 @@ def test_a_hostile_payer_is_text_and_a_switch_under_load_drops_nothing(site: str
     assert HOSTILE not in page
     assert "&lt;script&gt;document.title=&#39;taken&#39;&lt;/script&gt;" in page
     assert failed == []
-    assert served > 12
+    assert answered > 12
+
+
+@pytest.mark.slow
+def test_a_refresh_under_load_drops_nothing(tmp_path: Path) -> None:
+    raw, output = tmp_path / "raw", tmp_path / "output"
+    shutil.copytree(SHIPPED_RAW, raw)
+    first = run(Settings(raw, output)).release
+    failed: list[int] = []
+    seen: list[str] = []
+    stop = threading.Event()
+
+    def ask(address: str) -> None:
+        with httpx.Client(base_url=address, timeout=60) as client:
+            while not stop.is_set():
+                answer = client.get(f"/codes/19307?on=2025-10-0{1 + len(seen) % 9}")
+                failed.extend([answer.status_code] if answer.status_code != 200 else [])
+                seen.append(answer.text.split("<footer>Release ")[1].split(".")[0])
+
+    with served(output) as address:
+        threads = [threading.Thread(target=ask, args=(address,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            (raw / "code_pages" / "17110_coding.txt").unlink()
+            second = run(Settings(raw, output, keep=1)).release
+            enough = len(seen) + 6
+            while len(seen) < enough and not failed:
+                stop.wait(0.02)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    assert failed == []
+    assert first != second
+    assert {seen[0], seen[-1]} == {first, second}
+    assert set(seen) == {first, second}
 
 
 def test_links_quote_and_keep_what_was_chosen() -> None:
