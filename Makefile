@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := schemas transforms flows tests bench
+SOURCES := schemas transforms flows tests bench docs
 
 .PHONY: refresh test check format lock bench peers released notebook clean help
 
