@@ -1,5 +1,5 @@
--- Every finding in one shape. A view, so that texts are made when a piece of the findings is read: its sentence (macro told), its citation,
--- and the cells by which its line is found again.
+-- Every finding in one shape. A view, so that texts are made when a piece of the findings is read: its sentence (macro told), its
+-- citation, and the cells by which its line is found again.
 
 CREATE TEMP VIEW found AS
 SELECT
@@ -27,6 +27,23 @@ SELECT
     edit.source_row, edit.rule_id, edit.severity, edit.column_name, edit.value, edit.other, edit.detail, edit.effect_percent,
     edit.effect_units, edit.medicare_disposition, NULL, NULL, NULL, edit.citation, edit.related_row, edit.is_stale
 FROM ncci_finding AS edit;
+
+-- Answers that are told, with their citation.
+CREATE TEMP TABLE told_answer AS
+SELECT
+    cell.rowid AS answer_row,
+    cell.disposition,
+    cell.effect_percent,
+    cell.effect_units,
+    cell.effect_formula,
+    cell.rule_id,
+    cell.reason,
+    nullif(concat_ws(', ', rule.citation_title, rule.citation_publisher, rule.citation_where), '') AS citation
+FROM answer AS cell
+SEMI JOIN (
+    SELECT given.answer_row FROM answer_finding AS given UNION SELECT beside.medicare_row FROM answer_finding AS beside
+) AS used ON used.answer_row = cell.rowid
+LEFT JOIN modifier_rule AS rule ON rule.rule_id = cell.rule_id;
 
 CREATE TEMP VIEW finding_text AS
 SELECT
@@ -58,18 +75,13 @@ SELECT
     coalesce(cell.rule_id, found.group_id) AS answer_rule_id,
     found.related_row,
     found.is_stale,
-    coalesce(
-        found.citation,
-        held.citation,
-        nullif(concat_ws(', ', rule.citation_title, rule.citation_publisher, rule.citation_where), '')
-    ) AS citation
+    coalesce(found.citation, held.citation, cell.citation, medicares.citation) AS citation
 FROM found
 JOIN given_line AS line ON line.source_row = found.source_row
 JOIN scope ON scope.scope_id = line.scope_id
-LEFT JOIN answer AS cell ON cell.rowid = found.answer_row
-LEFT JOIN answer AS medicares ON medicares.rowid = found.medicare_row
+LEFT JOIN told_answer AS cell ON cell.answer_row = found.answer_row
+LEFT JOIN told_answer AS medicares ON medicares.answer_row = found.medicare_row
 LEFT JOIN held_group AS held ON held.group_id = found.group_id
-LEFT JOIN modifier_rule AS rule ON rule.rule_id = coalesce(cell.rule_id, medicares.rule_id)
 UNION ALL
 SELECT
     refused.source_row, refused.claim, refused.line, 'line.refused', 'refused', refused.column_name, refused.value, refused.reason,
