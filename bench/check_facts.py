@@ -13,6 +13,12 @@ from flows.names import meanings
 
 Row = dict[str, Any]
 Index = dict[Any, list[Row]]
+_PAIRS = "SELECT * FROM ncci_ptp WHERE setting = 'practitioner' AND is_ever_in_force AND list_contains($1, column_one_code)"
+_PROFILES = """
+    SELECT profile.*, fee.global_days_code FROM code_profile AS profile
+    LEFT JOIN pfs_indicator AS fee USING (code, component, release_id)
+"""
+_DIAGNOSES = "SELECT replace(diagnosis_code, '.', '') AS undotted, valid_from, valid_to FROM diagnosis"
 PUBLISHED_TIERS = ("cms_indicator", "cms_manual", "payer_policy")
 """What the payer itself, or CMS, published."""
 
@@ -74,11 +80,6 @@ def loaded(connection: duckdb.DuckDBPyConnection, codes: Iterable[str]) -> Facts
     def by(query: str, *names: str) -> Index:
         return _by(rows(query), names)
 
-    pairs = "SELECT * FROM ncci_ptp WHERE setting = 'practitioner' AND is_ever_in_force AND list_contains($1, column_one_code)"
-    fees = """
-        SELECT profile.*, fee.global_days_code FROM code_profile AS profile
-        LEFT JOIN pfs_indicator AS fee USING (code, component, release_id)
-    """
     modifiers = by("FROM modifier", "modifier")
     rules = rows("FROM modifier_rule")
     medicares = [row for row in rules if row["payer_id"] == "medicare" and row["organization_id"] == "any"]
@@ -86,7 +87,7 @@ def loaded(connection: duckdb.DuckDBPyConnection, codes: Iterable[str]) -> Facts
         codes=by("FROM code", "code"),
         listings=by("FROM code_listing", "code"),
         hcpcs=by("SELECT code, valid_from FROM hcpcs_code", "code"),
-        profiles=by(fees, "code"),
+        profiles=by(_PROFILES, "code"),
         answer_sets={(row["code"], row["component"]): row["answer_set_id"] for row in rows("FROM code_answer_set")},
         answers=by("FROM answer", "answer_set_id", "payer_id", "modifier"),
         rules={row["rule_id"]: row for row in rules},
@@ -99,11 +100,8 @@ def loaded(connection: duckdb.DuckDBPyConnection, codes: Iterable[str]) -> Facts
         distances={(row["organization_id"], row["ancestor_id"]): row["distance"] for row in rows("FROM organization_ancestor")},
         releases=by("FROM release WHERE valid_from IS NOT NULL", "source"),
         places=by("FROM place_of_service", "place_of_service_code"),
-        diagnoses=by(
-            "SELECT replace(diagnosis_code, '.', '') AS undotted, valid_from, valid_to FROM diagnosis",
-            "undotted",
-        ),
-        pairs=_by(_rows(connection, pairs, [sorted(set(codes))]), ("column_one_code", "column_two_code")),
+        diagnoses=by(_DIAGNOSES, "undotted"),
+        pairs=_by(_rows(connection, _PAIRS, [sorted(set(codes))]), ("column_one_code", "column_two_code")),
         limits=by("FROM ncci_mue WHERE setting = 'practitioner'", "code"),
         addons=by("FROM ncci_addon WHERE is_ever_in_force", "addon_code"),
         ncci_releases=by("FROM ncci_releases() WHERE setting IN ('practitioner', 'any')", "table_name"),

@@ -25,7 +25,35 @@ _MOST = 9
 
 
 def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -> pl.DataFrame:
-    """A claim file of text cells with `lines` rows: about a tenth of the codes come from NCCI pairs, so that pairs meet."""
+    """A claim file of text cells with `lines` rows: about a third of the codes come from NCCI pairs, so that pairs meet."""
+    every = _drawn(connection, lines, seed)
+    kinds = {**dict.fromkeys(range(15), "first"), **dict.fromkeys(range(15, 30), "second"), 30: "wrong"}
+    kind = pl.col("pick").replace_strict(
+        {**dict.fromkeys(range(31, 60), "any"), **kinds}, default="common", return_dtype=pl.String
+    )
+    code = pl.coalesce([pl.when(kind == each).then(f"{each}_code") for each in ("first", "second", "wrong", "any", "common")])
+    told = every.select(
+        "claim",
+        "line",
+        "payer",
+        code=code,
+        **{f"modifier_{slot}": pl.when(pl.col("modifier_count") >= 4 + 2 * slot).then(f"draw_{slot}") for slot in (1, 2, 3)},
+        modifier_4=pl.when((pl.col("modifier_count") == _MOST) & (pl.col("pick") % 2 == 0)).then("draw_4"),
+        units="units",
+        service_date=(pl.lit(_FIRST_DAY) + pl.duration(days="days")).dt.strftime("%Y-%m-%d"),
+        state="state",
+        line_of_business="line_of_business",
+        place_of_service="place_of_service",
+        diagnosis="diagnosis",
+        **{name: pl.col(name) for name in every.columns if "wrong_" in name},
+    )
+    spoilt = {name: pl.when(pl.col(f"draw_wrong_{name}") == 0).then(f"wrong_{name}").otherwise(name) for name in _WRONG_CELLS}
+    line = pl.when(pl.col("draw_wrong_line") == 0).then(pl.lit("1")).otherwise("line")
+    return told.with_columns(line=line, **spoilt).select(~cs.contains("wrong_"))
+
+
+def _drawn(connection: duckdb.DuckDBPyConnection, lines: int, seed: int) -> pl.DataFrame:
+    """Everything that a line may hold, drawn independently by line or by claim."""
     codes = _texts(connection, "SELECT code FROM code ORDER BY code, valid_from")
     common = codes.sample(min(400, codes.len()), seed=seed)
     paired = _texts(connection, _PAIRS)
@@ -40,12 +68,11 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
     claim = pl.Series(range(lines)) // _LINES_PER_CLAIM
     claims = int(claim.max() or 0) + 1  # type: ignore[arg-type]
     payer = _Draws(claims, seed + 1).of(payer_of_claim).gather(claim)
-    day = pl.Series([_FIRST_DAY]).dt.offset_by("0d")[0]
     days = pl.Series(_Draws(claims, seed + 2).below(_DAYS)).gather(claim)
     pick = draws.below(100)
     first, second = (paired.str.split(" ").list.get(side) for side in (0, 1)) if paired.len() else (codes, codes)
     pair_of_claim = _Draws(claims, seed + 3).below(max(1, first.len())).gather(claim)
-    every = pl.DataFrame(
+    return pl.DataFrame(
         {
             "claim": claim.cast(pl.String),
             "line": (pl.Series(range(lines)) % _LINES_PER_CLAIM + 1).cast(pl.String),
@@ -68,29 +95,6 @@ def generated(connection: duckdb.DuckDBPyConnection, *, lines: int, seed: int) -
             **{f"draw_{slot}": draws.of(modifiers) for slot in (1, 2, 3, 4)},
         }
     )
-    kinds = {**dict.fromkeys(range(15), "first"), **dict.fromkeys(range(15, 30), "second"), 30: "wrong"}
-    kind = pl.col("pick").replace_strict(
-        {**dict.fromkeys(range(31, 60), "any"), **kinds}, default="common", return_dtype=pl.String
-    )
-    code = pl.coalesce([pl.when(kind == each).then(f"{each}_code") for each in ("first", "second", "wrong", "any", "common")])
-    told = every.select(
-        "claim",
-        "line",
-        "payer",
-        code=code,
-        **{f"modifier_{slot}": pl.when(pl.col("modifier_count") >= 4 + 2 * slot).then(f"draw_{slot}") for slot in (1, 2, 3)},
-        modifier_4=pl.when((pl.col("modifier_count") == _MOST) & (pl.col("pick") % 2 == 0)).then("draw_4"),
-        units="units",
-        service_date=(pl.lit(day) + pl.duration(days="days")).dt.strftime("%Y-%m-%d"),
-        state="state",
-        line_of_business="line_of_business",
-        place_of_service="place_of_service",
-        diagnosis="diagnosis",
-        **{name: pl.col(name) for name in every.columns if "wrong_" in name},
-    )
-    spoilt = {name: pl.when(pl.col(f"draw_wrong_{name}") == 0).then(f"wrong_{name}").otherwise(name) for name in _WRONG_CELLS}
-    line = pl.when(pl.col("draw_wrong_line") == 0).then(pl.lit("1")).otherwise("line")
-    return told.with_columns(line=line, **spoilt).select(~cs.contains("wrong_"))
 
 
 class _Draws:
