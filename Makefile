@@ -23,7 +23,7 @@ format: .venv/installed  ## let the linter and the formatter mend what they can
 
 lock: .venv/installed  ## renew requirements.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-strip-extras --extra dev --quiet pyproject.toml --output-file requirements.lock
+		--no-emit-index-url --no-emit-find-links --extra dev --quiet pyproject.toml --output-file requirements.lock
 
 bench: .venv/installed  ## measure a refresh; RAW=folder for other files than raw/
 	$(BIN)/python -m bench.refresh $(if $(RAW),--raw $(RAW))
@@ -47,6 +47,6 @@ help:  ## list the rules
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch .venv/installed
