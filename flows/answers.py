@@ -11,6 +11,7 @@ import duckdb
 
 from flows.database_name import DATABASE
 from flows.leases import leased
+from flows.settings import NoAnswerError, UnknownNameError
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
@@ -18,14 +19,6 @@ _OWN_NAME = """
     SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
 """
 _PIECE_ROWS = 10_000
-
-
-class NoAnswerError(Exception):
-    """There is nothing to answer from, or the code is not in the release."""
-
-
-class UnknownNameError(Exception):
-    """A payer, organization, modifier, line of business or component that the release does not know."""
 
 
 class Question(NamedTuple):

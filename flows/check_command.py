@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.answers import UnknownNameError
 from flows.options import Output, leave, screen
 from flows.screen import command_name
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 
 if TYPE_CHECKING:
     from flows.claim_check import Checked

@@ -11,9 +11,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.answers import UnknownNameError, opened
+from flows.answers import opened
 from flows.claim_files import read_claims
 from flows.names import meanings, name_tables
+from flows.settings import UnknownNameError
 from flows.tables import csv_cells, metadata
 from schemas.claim import CHECK_RULES, ClaimFinding
 from schemas.vocabulary import BEGINNING

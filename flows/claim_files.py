@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 import polars.selectors as cs
 
-from flows.answers import UnknownNameError
+from flows.settings import UnknownNameError
 from schemas.claim import LONGEST_LINE, OPTIONAL, REQUIRED
 from transforms.claim_lines import REFUSAL
 

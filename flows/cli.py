@@ -3,12 +3,11 @@
 import typer
 
 from flows import answer_commands, check_command, mcp_command, operations_commands, refresh_command, release_commands
-from flows.answers import NoAnswerError, UnknownNameError
 from flows.explore_command import explore_command
 from flows.options import leave
 from flows.payers_command import payers
 from flows.serve_command import serve_command
-from flows.settings import ExitCode
+from flows.settings import ExitCode, NoAnswerError, UnknownNameError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 refresh_command.add_commands(app)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from flows.answers import UnknownNameError
 from flows.options import Output
+from flows.settings import UnknownNameError
 
 
 def add_commands(app: typer.Typer) -> None:

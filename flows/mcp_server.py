@@ -13,9 +13,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import ValidationError
 
 from flows import mcp_answers
-from flows.answers import NoAnswerError, Question, UnknownNameError, opened, release_of
+from flows.answers import Question, opened, release_of
 from flows.mcp_answers import Told
 from flows.price import Line
+from flows.settings import NoAnswerError, UnknownNameError
 
 _MOST_ROWS = 200
 _MOST_PARTS = 10

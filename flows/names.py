@@ -6,7 +6,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from flows.answers import NoAnswerError
+from flows.settings import NoAnswerError
 from transforms.payer_names import Meant, meant, resolved
 
 

@@ -46,8 +46,8 @@ def clean_command(
 
 def status_command(output: Output = Path("output"), as_json: AsJson = False) -> None:
     """Current release, last run, ages of inputs; exit code 1 where a run failed or a source is overdue, for a health check."""
-    from flows.answers import NoAnswerError
     from flows.run_record import last_run
+    from flows.settings import NoAnswerError
     from flows.status import status
 
     run = last_run(output)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.answers import Row, UnknownNameError, opened, rows
+from flows.answers import Row, opened, rows
 from flows.screen import Screen
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, UnknownNameError, checked, rows
+from flows.answers import Question, Row, checked, rows
+from flows.settings import UnknownNameError
 
 SETTINGS = ("nonfacility", "facility")
 APM_STATUSES = ("non_qualifying", "qualifying")

@@ -2,7 +2,8 @@
 
 import duckdb
 
-from flows.answers import NoAnswerError, Row, UnknownNameError, rows
+from flows.answers import Row, rows
+from flows.settings import NoAnswerError, UnknownNameError
 
 KINDS = ("code", "modifier", "payer", "organization")
 MOST_ROWS = 500

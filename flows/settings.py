@@ -1,4 +1,4 @@
-"""What a refresh is asked to do, and how it ends."""
+"""What a refresh is asked to do, and how it and questions end."""
 
 from enum import IntEnum
 from pathlib import Path
@@ -57,3 +57,11 @@ class RefusedRowsError(Exception):
 
 class LockedError(Exception):
     """Another refresh works on the same output folder."""
+
+
+class NoAnswerError(Exception):
+    """There is nothing to answer from, or the code is not in the release."""
+
+
+class UnknownNameError(Exception):
+    """A payer, organization, modifier, line of business or component that the release does not know."""

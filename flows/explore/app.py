@@ -11,10 +11,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from flows.answers import NoAnswerError, UnknownNameError
 from flows.explore import api, pages
 from flows.explore.cache import Front
 from flows.explore.releases import Releases
+from flows.settings import NoAnswerError, UnknownNameError
 
 _PARALLEL_QUESTIONS = 8
 _HOSTS = ["127.0.0.1", "localhost", "[::1]"]

@@ -11,8 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flows.answers import NoAnswerError
 from flows.explore.releases import Releases, identity
+from flows.settings import NoAnswerError
 
 LONGEST_ADDRESS = 4_096
 _KEPT_BYTES = 64 * 2**20

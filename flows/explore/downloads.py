@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from flows.answers import Row, UnknownNameError
+from flows.answers import Row
+from flows.settings import UnknownNameError
 
 LARGEST = 100_000
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")

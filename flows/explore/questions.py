@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import NoAnswerError, Question, Row, UnknownNameError, checked, modifiers_for, rows
+from flows.answers import Question, Row, checked, modifiers_for, rows
 from flows.releases import json_object
 from flows.search import search as found_by_words
+from flows.settings import NoAnswerError, UnknownNameError
 from schemas.vocabulary import BEGINNING
 
 _Connection = duckdb.DuckDBPyConnection

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from flows.answers import NoAnswerError, opened
+from flows.answers import opened
 from flows.database_name import DATABASE
+from flows.settings import NoAnswerError
 
 
 class Identity(NamedTuple):

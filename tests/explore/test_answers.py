@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 
 from flows import SHIPPED_RAW
-from flows.answers import NoAnswerError, Question
+from flows.answers import Question
 from flows.database_name import DATABASE
 from flows.explore.questions import matrix
 from flows.explore.words import link, linked, timeline
 from flows.pipeline import run
-from flows.settings import Settings
+from flows.settings import NoAnswerError, Settings
 from tests.explore.conftest import HOSTILE, served, switch
 
 

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import SHIPPED_RAW, cli
-from flows.answers import UnknownNameError
 from flows.database_name import DATABASE
+from flows.settings import UnknownNameError
 from schemas.claim import ClaimFinding
 from tests.databases import database_of
 from tests.flows.claim_builders import checked

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from flows import cli
-from flows.answers import UnknownNameError
 from flows.search import KINDS, search
+from flows.settings import UnknownNameError
 
 Connection = duckdb.DuckDBPyConnection
 
