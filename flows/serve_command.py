@@ -34,9 +34,7 @@ def serve_command(
     licensed: Annotated[bool, typer.Option("--licensed", help="As for the command refresh.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A run in which rows were refused counts as failed.")] = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
-    accept: Annotated[
-        list[str] | None, typer.Option(help="Raise the limits of this table, also several.", callback=known_tables)
-    ] = None,
+    accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table, also several.")] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
     alert_command: AlertCommand = None,
@@ -50,7 +48,7 @@ def serve_command(
     due = next_due(cron, timezone)
     parameters = {
         "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,
-        "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "accept": accept or [],
+        "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "accept": list(known_tables(accept or [])),
         "keep": keep, "wait": wait,
     }  # fmt: skip
     if alert_command:

@@ -72,13 +72,16 @@ def test_the_server_ends_with_a_command_that_is_killed(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PAYREF_"))}
     command = [sys.executable, "-m", "flows.cli", "serve", "--port", str(port), "--output", str(tmp_path / "output")]
     serving = subprocess.Popen(command, cwd=PROJECT, env=kept, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    parent, children, give_up = psutil.Process(serving.pid), [], time.monotonic() + 60
-    while not children:
-        assert time.monotonic() < give_up
-        children = parent.children(recursive=True)
-        time.sleep(0.1)
-    serving.send_signal(signal.SIGKILL)
-    serving.wait(20)
+    try:
+        parent, children, give_up = psutil.Process(serving.pid), [], time.monotonic() + 60
+        while not children:
+            assert serving.poll() is None
+            assert time.monotonic() < give_up
+            children = parent.children(recursive=True)
+            time.sleep(0.1)
+    finally:
+        serving.send_signal(signal.SIGKILL)
+        serving.wait(20)
     _, left = psutil.wait_procs(children, timeout=60)
     for each in left:
         each.kill()

@@ -14,7 +14,7 @@ BUSY = """
 import sys, time
 from flows.stopping import before_leaving, stoppable
 with stoppable(lambda name: print("stopped by", name, flush=True)):
-    before_leaving(lambda: print("and this", flush=True))
+    before_leaving(lambda code: print("and this", flush=True))
     {also}
     print("busy", flush=True)
     import duckdb
@@ -57,7 +57,7 @@ def test_a_signal_is_heard_during_a_long_query(number: signal.Signals) -> None:
 
 
 def test_last_words_that_never_end_do_not_keep_the_process() -> None:
-    code, said, seconds = stopped(signal.SIGTERM, also="before_leaving(lambda: time.sleep(60))")
+    code, said, seconds = stopped(signal.SIGTERM, also="before_leaving(lambda code: time.sleep(60))")
     assert (code, said) == (143, "stopped by SIGTERM\nand this\n")
     assert LEAVES_WITHIN_SECONDS - 0.1 < seconds < LEAVES_WITHIN_SECONDS + 2
 
