@@ -10,7 +10,7 @@ refresh: .venv/installed  ## publish a release of what raw/ holds into output/
 	$(BIN)/payref refresh
 
 test: .venv/installed  ## run the tests
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed  ## linter, formatter check, type checker
 	$(BIN)/ruff check $(SOURCES)

@@ -4,7 +4,6 @@ import atexit
 import os
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -150,22 +149,24 @@ def _run_directly(settings: "Settings") -> "Outcome":
 
 
 def _run_with_prefect(settings: "Settings") -> "Outcome":
-    from flows.embedded_server import start_server
+    from flows.prefect_server import FOR_ONE_RUN, PrefectServer
     from flows.prefect_settings import has_server, use_embedded_server
     from flows.publish import prepared
 
     prepared(settings)  # says what is wrong with the folder, in which Prefect keeps its records, too
     use_embedded_server(settings.output)
     atexit.register(close_messages)  # before Prefect registers its own, so after they ran
-    is_ready: Callable[[], None] | None = None
+    server: PrefectServer | None = None
     if not has_server():
         screen.say("Starting Prefect's embedded server; this takes 10 to 40 seconds, the pipeline itself a few.")
-        is_ready = start_server()
+        server = PrefectServer(variables=FOR_ONE_RUN)
+        atexit.register(server.stop)  # after what Prefect registers when it is imported
+        os.environ["PREFECT_API_URL"] = server.address
     from flows.refresh import refresh as flow
     from flows.refresh import watching
 
-    if is_ready:
-        is_ready()
+    if server:
+        server.wait()
     watching.set(screen.watch)
     return flow(
         raw=settings.raw,

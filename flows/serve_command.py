@@ -17,7 +17,7 @@ from cronsim import CronSim, CronSimError
 from flows.alerts import SECONDS, TIMEOUT_VARIABLE, VARIABLE
 from flows.options import AlertCommand, AlertTimeout, Output, leave, screen
 from flows.release_commands import known_tables
-from flows.settings import ExitCode
+from flows.settings import ExitCode, StopError
 
 _FIELDS = "minute hour day-of-month month day-of-week"
 _RUNS_END_WITHIN_SECONDS = 10
@@ -48,8 +48,8 @@ def serve_command(
     due = next_due(cron, timezone)
     parameters = {
         "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,
-        "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "accept": list(known_tables(accept or [])),
-        "keep": keep, "wait": wait,
+        "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "keep": keep, "wait": wait,
+        "accept": list(known_tables(accept or [])),
     }  # fmt: skip
     if alert_command:
         os.environ |= {VARIABLE: alert_command, TIMEOUT_VARIABLE: str(alert_timeout)}
@@ -77,7 +77,7 @@ def next_due(cron: str, timezone: str) -> datetime:
 @contextmanager
 def _server(output: Path, port: int) -> Iterator[str]:
     """Address of the Prefect server: the one that is configured, or one of our own for as long as this lasts."""
-    from flows.prefect_server import PortError, ServerError, listening, prefect_server
+    from flows.prefect_server import PortError, PrefectServer
     from flows.prefect_settings import has_server, use_embedded_server
 
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
@@ -86,15 +86,18 @@ def _server(output: Path, port: int) -> Iterator[str]:
         yield os.environ["PREFECT_API_URL"]
         return
     try:
-        with listening(port) as listener:
-            screen.say("Starting Prefect's server; this takes 10 to 40 seconds.")
-            with prefect_server(listener) as address:
-                os.environ["PREFECT_API_URL"] = address
-                yield address
+        server = PrefectServer(port, variables={})
     except PortError as error:
         leave(str(error), ExitCode.USAGE)
-    except ServerError as error:
+    screen.say("Starting Prefect's server; this takes 10 to 40 seconds.")
+    try:
+        server.wait()
+        os.environ["PREFECT_API_URL"] = server.address
+        yield server.address
+    except StopError as error:
         leave(str(error), ExitCode.STOPPED)
+    finally:
+        server.stop()
 
 
 @contextmanager
