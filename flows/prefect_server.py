@@ -63,8 +63,9 @@ class PrefectServer:
             httpx.get(f"{self.address}/health", timeout=STARTS_WITHIN_SECONDS, trust_env=False).raise_for_status()
         except httpx.HTTPError as error:
             raise StopError(
-                f"Prefect's server: expected an answer within {STARTS_WITHIN_SECONDS} s, found {error!r}. Its database "
-                f"needs room in {os.environ['PREFECT_HOME']}; PREFECT_SERVER_LOGGING_LEVEL=INFO says more, refresh --direct needs none."
+                f"Prefect's server: expected an answer within {STARTS_WITHIN_SECONDS} s, found {error!r}. "
+                f"Its database needs room in {os.environ['PREFECT_HOME']}; PREFECT_SERVER_LOGGING_LEVEL=INFO says more, "
+                "refresh --direct needs no server."
             ) from error
 
     def stop(self) -> None:
