@@ -97,8 +97,16 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
     units, day = _units(cells["units"] or ""), _day(cells["service_date"] or "")
     state, business = _upper(cells["state"]), re.sub("[ -]+", "_", (cells["line_of_business"] or "").lower()) or None
     faults = [(name, cells[name] is None, f"The column {name} is empty.") for name in REQUIRED] + [
-        ("units", units is None, "units: expected a number above 0 with at most three decimals, such as 1 or 2.5."),
-        ("service_date", day is None, f"service_date: expected a day such as 2025-10-01 or 20251001, from {BEGINNING} on."),
+        (
+            "units",
+            units is None,
+            "units: expected a number above 0 with at most nine digits and three decimals and without commas, such as 1 or 2.5.",
+        ),
+        (
+            "service_date",
+            day is None,
+            f"service_date: expected year, month and day such as 2025-10-01 or 20251001, from {BEGINNING} on.",
+        ),
         ("state", state not in (None, *MARKETS[1:]), "state: expected two letters such as TX, or nothing."),
         (
             "line_of_business",

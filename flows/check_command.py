@@ -61,9 +61,18 @@ def _show(done: "Checked", out: Path, *, seconds: float) -> None:
         f"{done.judged + done.refused:,} lines = {done.judged:,} judged + {done.refused:,} refused; "
         f"{sum(count for _, _, count in done.counts):,} findings in {out} ({seconds:.1f} s)."
     )
+    if done.not_checked:
+        screen.say_answer(
+            f"Not checked, because this release holds none of it: {', '.join(done.not_checked)} (README: payref fetch)."
+        )
+    if any(rule == "code.unknown" for _, rule, _ in done.counts):
+        screen.say_answer(f"This release knows {done.codes:,} codes; a code that is unknown to it may well exist.")
     if done.ignored:
         screen.say_answer(f"Columns not used: {', '.join(done.ignored)}.")
-    screen.say_answer("This is no medical or legal advice, and no guarantee of payment. Try next:")
+    screen.say_answer("This is no medical or legal advice, and no guarantee of payment.")
+    if not done.counts:
+        return
+    screen.say_answer("Try next:")
     screen.say_answer(f"  {_query(out)}")
     screen.say_answer(f"  {command_name()} explain CODE --payer PAYER --modifier MODIFIER --on DAY")
 

@@ -24,6 +24,8 @@ _SQL = Path(__file__).parent / "sql" / "check"
 FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.sql", "findings.sql")
 """Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
 FORMATS = (".csv", ".parquet")
+NCCI = {"ncci_ptp": "NCCI pairs", "ncci_mue": "units per line and day", "ncci_addon": "add-on codes without their primary"}
+"""Tables that only a release with NCCI's files has rows in, and what is checked by them."""
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
 _SCOPE = ["payer_id", "organization_id", "line_of_business", "market"]
 _NAME = ["status", "reason"]
@@ -42,6 +44,10 @@ class Checked(NamedTuple):
     """severity, rule_id and how many findings, the gravest first."""
     ignored: list[str]
     """Columns of the claim file that mean nothing here."""
+    codes: int
+    """Codes that the release holds."""
+    not_checked: list[str]
+    """What could not be looked at, because the release holds none of it."""
 
 
 class Judged(NamedTuple):
@@ -60,12 +66,29 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
     """
     if out.suffix.lower() not in FORMATS:
         raise UnknownNameError(f"{out} has no known format: expected a name that ends in {' or '.join(FORMATS)}.")
+    _keep_apart(claims, out, output)
     with opened(output) as connection:
         connection.execute(f"SET threads = {int(threads)}")
         connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         done = judge(connection, claims, on=on)
         _write(connection, done, out)
-        return Checked(done.judged, done.refused, _counts(connection, done.refused), done.ignored)
+        codes, not_checked = _coverage(connection)
+        return Checked(done.judged, done.refused, _counts(connection, done.refused), done.ignored, codes, not_checked)
+
+
+def _keep_apart(claims: Path, out: Path, output: Path) -> None:
+    """Findings may stand anywhere but in place of the claims or within a release. Raises UnknownNameError."""
+    if out.resolve() == claims.resolve():
+        raise UnknownNameError(f"{out} is the claim file itself: expected another file for the findings. Nothing was written.")
+    if out.resolve().is_relative_to((output / "releases").resolve()):
+        raise UnknownNameError(f"{out} lies within a published release: expected a file of your own. Nothing was written.")
+
+
+def _coverage(connection: duckdb.DuckDBPyConnection) -> tuple[int, list[str]]:
+    """How many codes the release holds, and what of NCCI it holds nothing of."""
+    counted = ", ".join(f"(SELECT count(*) FROM {name})" for name in ("code", *NCCI))
+    codes, *rows = connection.execute(f"SELECT {counted}").fetchall()[0]
+    return int(codes), [what for what, held in zip(NCCI.values(), rows, strict=True) if not held]
 
 
 def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | None) -> Judged:

@@ -12,6 +12,9 @@ from schemas.claim import LONGEST_LINE, OPTIONAL, REQUIRED
 from transforms.claim_lines import REFUSAL
 
 _PIECE_LINES = 100_000
+_OTHER_FILES = {b"PK\x03\x04": "a workbook or another archive", b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16"}
+"""By their first bytes."""
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _QUOTED_CELL = r'"(?:[^"]|"")*"'
 _WHOLE_CELLS = rf'^(?:{_QUOTED_CELL}|[^",]*)(?:,(?:{_QUOTED_CELL}|[^",]*))*$'
 
@@ -29,6 +32,8 @@ class ClaimFile(NamedTuple):
 
 def read_claims(path: Path) -> ClaimFile:
     """A claim file. Raises UnknownNameError where it cannot be opened or lacks a column."""
+    if path.is_dir():
+        raise UnknownNameError(f"{path} is a folder: expected a claim file, .csv or .parquet.")
     if not path.is_file():
         raise UnknownNameError(f"{path} is not there: expected a claim file, .csv or .parquet.")
     try:
@@ -90,6 +95,9 @@ def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataF
 def _lines(path: Path) -> pl.DataFrame:
     """source_row, text: the lines of a file in UTF-8, or else in cp1252."""
     content = path.read_bytes()
+    kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
+    if kind:
+        raise UnknownNameError(f"{path} is {kind}: expected CSV. Save it as CSV (comma delimited) in UTF-8.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -150,9 +158,15 @@ def _columns(path: Path, header: list[str]) -> dict[str, str]:
     if missing:
         raise UnknownNameError(
             f"{path} has no column {', '.join(missing)}. Expected {', '.join(REQUIRED)} and, where known, {', '.join(OPTIONAL)}; "
-            f"found {', '.join(header)[:300]}."
+            f"found {', '.join(header)[:300]}.{_separator_advice(header)}"
         )
     return kept
+
+
+def _separator_advice(header: list[str]) -> str:
+    """What to do where something else than commas separates the cells."""
+    found = next((name for mark, name in _SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
+    return f" Its cells are separated by {found}: save it with commas." if found else ""
 
 
 def _plain(name: str) -> str:

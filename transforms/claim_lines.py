@@ -66,12 +66,12 @@ def _faults() -> list[tuple[str, pl.Expr, str]]:
         (
             "units",
             pl.col("units_read").is_null() | (pl.col("units_read") <= 0),
-            "units: expected a number above 0 with at most three decimals, such as 1 or 2.5.",
+            "units: expected a number above 0 with at most nine digits and three decimals and without commas, such as 1 or 2.5.",
         ),
         (
             "service_date",
             pl.col("date_read").is_null() | (pl.col("date_read") < BEGINNING),
-            f"service_date: expected a day such as 2025-10-01 or 20251001, {earliest}.",
+            f"service_date: expected year, month and day such as 2025-10-01 or 20251001, {earliest}.",
         ),
         (
             "state",

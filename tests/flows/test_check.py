@@ -128,6 +128,53 @@ def test_parquet_in_and_out_gives_the_same_findings(output: Path, tmp_path: Path
     assert dict(written.schema) == ClaimFinding.polars_schema()
 
 
+@pytest.mark.parametrize("out", ["claims.csv", "sub/../claims.csv", "link.csv"])
+def test_the_claims_are_never_overwritten_by_findings(output: Path, tmp_path: Path, out: str) -> None:
+    claims = tmp_path / "claims.csv"
+    claims.write_text("claim,line,payer,code,units,service_date\nA,1,Medicare,99213,1,2025-10-15\n", encoding="utf-8")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.csv").symlink_to(claims)
+    before = claims.read_bytes()
+    done = CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(tmp_path / out), "--output", str(output)])
+    assert isinstance(done.exception, UnknownNameError)
+    assert "is the claim file itself" in str(done.exception)
+    assert claims.read_bytes() == before
+
+
+def test_nor_is_a_file_of_a_release(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text("claim,line,payer,code,units,service_date\n", encoding="utf-8")
+    published = output / "releases" / "2026-01-01-00000000" / "csv" / "code.csv"
+    done = CliRunner().invoke(cli.app, ["check", str(tmp_path / "claims.csv"), "--out", str(published), "--output", str(output)])
+    assert isinstance(done.exception, UnknownNameError)
+    assert "lies within a published release" in str(done.exception)
+    assert not published.exists()
+
+
+def test_what_the_release_cannot_tell_is_said(output: Path, tmp_path: Path) -> None:
+    _, said, _ = checked(output, tmp_path, "A,1,Medicare,11047,,,1,2025-10-15,")
+    missing = "NCCI pairs, units per line and day, add-on codes without their primary"
+    assert f"Not checked, because this release holds none of it: {missing} (README: payref fetch)." in " ".join(said.split())
+    assert "This release knows 235 codes; a code that is unknown to it may well exist." in said
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"claim;line;payer;code;units;service_date\n", "Its cells are separated by semicolons: save it with commas."),
+        (b"claim\tline\tpayer\n", "Its cells are separated by tabs: save it with commas."),
+        ("claim,line".encode("utf-16"), "is text in UTF-16: expected CSV. Save it as CSV (comma delimited) in UTF-8."),
+        (b"PK\x03\x04rest", "is a workbook or another archive: expected CSV."),
+    ],
+)
+def test_other_kinds_of_files_are_named(output: Path, tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "c.csv").write_bytes(content)
+    done = CliRunner().invoke(
+        cli.app, ["check", str(tmp_path / "c.csv"), "--out", str(tmp_path / "f.csv"), "--output", str(output)]
+    )
+    assert isinstance(done.exception, UnknownNameError)
+    assert told in str(done.exception)
+
+
 def test_a_file_without_a_column_is_no_usage(output: Path, tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("claim,line\n1,1\n", encoding="utf-8")
     arguments = ["check", str(tmp_path / "c.csv"), "--out", str(tmp_path / "f.csv"), "--output", str(output)]
