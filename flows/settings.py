@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     """Releases that stay; all of them where none is given."""
     wait_seconds: float = 0
     """How long to wait for another refresh on the same output folder."""
+    follows_links: bool = False
+    """Read raw files also where links lead out of the raw folder."""
 
     @property
     def build(self) -> str:
