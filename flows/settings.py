@@ -65,5 +65,12 @@ class NoAnswerError(Exception):
     """There is nothing to answer from, or the code is not in the release."""
 
 
+class NoReleaseError(NoAnswerError):
+    """A folder in which nothing was published yet."""
+
+    def __init__(self, output: Path) -> None:
+        super().__init__(f"There is no release in {output}. Make one with: payref refresh --output {output}")
+
+
 class UnknownNameError(Exception):
     """A payer, organization, modifier, line of business or component that the release does not know."""
