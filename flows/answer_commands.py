@@ -183,6 +183,8 @@ def sql_command(
 
     with opened(output) as connection:
         try:
+            if (count := len(connection.extract_statements(query))) > 1:
+                leave(f"Expected one query, found {count}: ask them one by one.", ExitCode.USAGE)
             found = asked(connection, query)
             if as_csv:
                 _print_csv(found)

@@ -11,7 +11,7 @@ import duckdb
 
 from flows.database_name import DATABASE
 from flows.leases import leased
-from flows.settings import NoAnswerError, UnknownNameError
+from flows.settings import NoAnswerError, NoReleaseError, UnknownNameError
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
@@ -39,7 +39,7 @@ def opened(output: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The current release's database, read-only, under a lease. Raises NoAnswerError where there is none."""
     path = output / "current" / DATABASE
     if not path.is_file():
-        raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}")
+        raise NoReleaseError(output)
     path = path.resolve()  # what is leased is what is read, also where another release becomes current now
     with leased(output, path.parent.name), _connected(path) as connection:
         connection.execute("SET enable_progress_bar = false")

@@ -8,6 +8,7 @@ from flows.options import leave
 from flows.payers_command import payers
 from flows.serve_command import serve_command
 from flows.settings import ExitCode, NoAnswerError, UnknownNameError
+from flows.unread import outlive_readers
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 refresh_command.add_commands(app)
@@ -23,6 +24,7 @@ app.command("serve")(serve_command)
 
 def main() -> None:
     """Run the command; known failures become one sentence and an exit code."""
+    outlive_readers()
     try:
         app()
     except UnknownNameError as error:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from flows import SHIPPED_RAW
 from flows.file_hash import sha256_of
+from flows.raw_links import check_raw_file
 from flows.registry import SOURCES, Source
 from flows.settings import StopError
 from transforms.errors import StructureError
@@ -74,8 +75,11 @@ class Inputs(NamedTuple):
     """Sources that the raw folder lacks and that were taken from the project instead."""
 
 
-def discover(raw: Path) -> Inputs:
-    """Files of every registered source. Raises StopError without a raw folder, StructureError for a source that is not whole."""
+def discover(raw: Path, *, follows_links: bool = False) -> Inputs:
+    """Files of every registered source.
+
+    Raises StopError without a raw folder or where a file lies outside it, StructureError for a source that is not whole.
+    """
     if not raw.is_dir():
         raise StopError(
             f"{raw}: expected the folder with the raw files, found {'a file' if raw.exists() else 'nothing'}. Give it with --raw."
@@ -83,9 +87,9 @@ def discover(raw: Path) -> Inputs:
     files: list[InputFile] = []
     shipped: list[str] = []
     for source in SOURCES:
-        found = list(_files(raw, source))
+        found = list(_files(raw, source, follows_links=follows_links))
         if not found and not source.has_releases and (SHIPPED_RAW / source.name).is_dir() and raw.resolve() != SHIPPED_RAW:
-            found = list(_files(SHIPPED_RAW, source))
+            found = list(_files(SHIPPED_RAW, source, follows_links=follows_links))
             shipped.append(source.name)
         _check_complete(source, found, raw=raw)
         files += found
@@ -104,12 +108,16 @@ def read_bytes(file: InputFile) -> bytes:
     return content
 
 
-def _files(raw: Path, source: Source) -> Iterator[InputFile]:
+def _files(raw: Path, source: Source, *, follows_links: bool) -> Iterator[InputFile]:
     folder = raw / source.name
     for place in _release_folders(folder) if source.has_releases else [folder]:
+        stated = place / "origin.json"
+        if stated.is_symlink() or stated.exists():
+            check_raw_file(stated, raw, follows_links=follows_links)
         origin = _origin(place, source, raw=raw)
         for path in sorted(place.iterdir()) if place.is_dir() else []:
-            if path.is_file() and _is_of(path, source):
+            if not path.is_dir() and _is_of(path, source):
+                check_raw_file(path, raw, follows_links=follows_links)
                 yield _input(path, source, origin, raw=raw)
 
 
@@ -205,7 +213,7 @@ def _check_complete(source: Source, found: Iterable[InputFile], *, raw: Path) ->
 
 
 def _every_file(raw: Path) -> Iterator[Path]:
-    yield from sorted(path for path in raw.rglob("*") if path.is_file())
+    yield from sorted(path for path in raw.rglob("*") if not path.is_dir())
 
 
 def _relative(path: Path, raw: Path) -> str:

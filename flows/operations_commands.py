@@ -26,8 +26,10 @@ def clean_command(
 ) -> None:
     """List what killed refreshes left behind, with --yes remove it; never a release."""
     from flows.leftovers import leftovers, remove_leftovers
-    from flows.settings import LockedError, StopError
+    from flows.settings import LockedError, NoReleaseError, StopError
 
+    if not output.is_dir():
+        raise NoReleaseError(output)
     try:
         found = remove_leftovers(output) if yes else leftovers(output)
     except LockedError as error:

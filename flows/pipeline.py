@@ -71,7 +71,8 @@ def run(settings: Settings, *, step: Step = directly) -> Outcome:
     ):
         settle(settings.output)
         check_schema(settings.output)
-        inputs, priced = _with_prices(settings, step("discover", discover, settings.raw), step=step)
+        found = step("discover", discover, settings.raw, follows_links=settings.follows_links)
+        inputs, priced = _with_prices(settings, found, step=step)
         release = release_name(inputs, build=settings.build)
         being_made.set(release)
         held = None if settings.is_forced else _held(settings.output, release)
@@ -135,7 +136,7 @@ def unchanged(settings: Settings) -> str | None:
     if settings.is_forced:
         return None
     with told(settings):
-        inputs = discover(settings.raw)
+        inputs = discover(settings.raw, follows_links=settings.follows_links)
         if has_price_files(settings.raw, settings.prices):
             from flows.price_flow import known_price_files, with_price_files
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from flows.cache import CACHE
 from flows.discover import InputFile, Origin
+from flows.raw_links import check_raw_file
 from flows.registry import PRICE_SOURCES, PriceSource
 from flows.settings import StopError
 
@@ -52,12 +53,13 @@ def default_store(output: Path) -> Path:
     return output / CACHE / UNITS
 
 
-def price_files(raw: Path, address: str | None) -> list[PriceFile]:
+def price_files(raw: Path, address: str | None, *, follows_links: bool = False) -> list[PriceFile]:
     """Every price file below the raw folder, or below an address in its place, in the order of their paths.
 
-    Raises StopError where an address cannot be listed.
+    Raises StopError where an address cannot be listed, or a file lies outside its folder.
     """
     import fsspec
+    from fsspec.implementations.local import LocalFileSystem
 
     root = address or str(raw.resolve())
     try:
@@ -69,6 +71,9 @@ def price_files(raw: Path, address: str | None) -> list[PriceFile]:
         ) from error
     if address is not None and not found:
         raise StopError(f"{root}: expected price files below tic/ or hpt/, found none. Check --prices.")
+    if fs.protocol == LocalFileSystem.protocol:
+        for file in found:
+            check_raw_file(Path(base) / file.source_file, Path(base), follows_links=follows_links)
     return sorted(found, key=lambda file: (file.source, file.source_file))
 
 

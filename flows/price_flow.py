@@ -153,7 +153,7 @@ def _units(settings: Settings) -> dict[str, tuple[Unit, PriceFile]]:
             Unit(file.source, file.source_file, file.address, file.size_bytes, file.version, store, hash_of_program),
             file,
         )
-        for file in price_files(settings.raw, settings.prices)
+        for file in price_files(settings.raw, settings.prices, follows_links=settings.follows_links)
     }
 
 

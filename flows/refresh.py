@@ -45,6 +45,7 @@ def refresh(
     accepted: tuple[str, ...] = (),
     keep: int | None = None,
     wait_seconds: float = 0,
+    follows_links: bool = False,
 ) -> Outcome:
     """Read `raw` and publish a release into `output`; price files on the cluster `dask` where one is named."""
     before_leaving(partial(_mark_cancelled, flow_run.id))
@@ -60,6 +61,7 @@ def refresh(
         accepted=accepted,
         keep=keep,
         wait_seconds=wait_seconds,
+        follows_links=follows_links,
     )
 
     def as_task(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

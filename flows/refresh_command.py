@@ -56,6 +56,9 @@ def refresh_command(
     accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table for this run, also several.")] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read and publish also what links out of the raw folder lead to.")
+    ] = False,
     log: Annotated[Log, typer.Option(help="How standard error tells of stages: json writes one object a line.")] = Log.TEXT,
     alert_command: AlertCommand = None,
     alert_timeout: AlertTimeout = SECONDS,
@@ -68,7 +71,7 @@ def refresh_command(
 
     screen.log = log
     folder = raw or (FETCHED_RAW if fetch else SHIPPED_RAW)
-    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, accepted, keep, wait)
+    settings = Settings(folder, output, licensed, strict, force, threads, dask, prices, units, accepted, keep, wait, follow_links)
     began = time.monotonic()
     with ending(screen, output, alert=Alert(words_of(alert_command), alert_timeout) if alert_command else None) as end:
         before_leaving(end.stopped)
@@ -180,6 +183,7 @@ def _run_with_prefect(settings: "Settings") -> "Outcome":
         accepted=settings.accepted,
         keep=settings.keep,
         wait_seconds=settings.wait_seconds,
+        follows_links=settings.follows_links,
     )
 
 

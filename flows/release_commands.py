@@ -10,7 +10,7 @@ import typer
 
 from flows.options import AsJson, Output, leave, print_json, screen
 from flows.screen import Screen
-from flows.settings import ExitCode, LockedError, StopError
+from flows.settings import ExitCode, LockedError, NoReleaseError, StopError
 
 _HOURS_SHOWN = 48
 Release = Annotated[str | None, typer.Argument(help="Name of a release; see the command releases.")]
@@ -30,7 +30,7 @@ def releases_command(output: Output = Path("output"), as_json: AsJson = False) -
 
     found = listed(output)
     if not found:
-        leave(f"There is no release in {output}. Make one with: payref refresh --output {output}", ExitCode.NO_ANSWER)
+        raise NoReleaseError(output)
     if as_json:
         print_json([entry._asdict() for entry in found])
         return

@@ -10,7 +10,7 @@ from flows.database_name import DATABASE
 from flows.leases import leases
 from flows.lock import locked
 from flows.publish import REPLACING, SETTLING, switch
-from flows.settings import StopError
+from flows.settings import NoReleaseError, StopError
 
 ROLLED_BACK = ".rolled-back.json"
 """Names of releases that somebody left by a rollback; a refresh does not publish them again by itself."""
@@ -48,12 +48,19 @@ def current_name(output: Path) -> str | None:
 
 def folder_of(output: Path, release: str | None) -> Path:
     """Folder of a release, of the current one where none is named. Raises StopError with the names that there are."""
-    found = listed(output)
+    found = _some(output)
     wanted = current_name(output) if release in {None, "current"} else release
     if wanted in {entry.release for entry in found}:  # a name is compared with those that are there, never used as a path
         return output / "releases" / str(wanted)
     names = ", ".join(entry.release for entry in found) or "none"
     raise StopError(f"{output}: expected a release {wanted or '(current)'}, found {names}. `payref releases` lists them.")
+
+
+def _some(output: Path) -> list[Listed]:
+    """The releases. Raises NoReleaseError where there is none."""
+    if found := listed(output):
+        return found
+    raise NoReleaseError(output)
 
 
 def before(output: Path) -> str | None:
@@ -73,6 +80,7 @@ def roll_back(output: Path, release: str | None = None) -> tuple[str, str]:
 
     Raises StopError where there is no such release or it is not whole, LockedError while a refresh works.
     """
+    _some(output)  # before a lock is made in a folder that may not be there
     with locked(output):
         left = current_name(output)
         target = release or before(output)

@@ -26,6 +26,7 @@ def scheduled_refresh(
     accept: tuple[str, ...] = (),
     keep: int | None = None,
     wait: float = 0,
+    follow_links: bool = False,
 ) -> str:
     """Refresh `output` from `raw`; name of the release that is current then. The parameters are options of payref refresh."""
     settings = Settings(
@@ -37,5 +38,6 @@ def scheduled_refresh(
         accepted=accept,
         keep=keep,
         wait_seconds=wait,
+        follows_links=follow_links,
     )
     return refresh_unattended(settings, FetchSettings(accept_licence, base_url=base_url) if fetch else None)

@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     """Releases that stay; all of them where none is given."""
     wait_seconds: float = 0
     """How long to wait for another refresh on the same output folder."""
+    follows_links: bool = False
+    """Read raw files also where links lead out of the raw folder."""
 
     @property
     def build(self) -> str:
@@ -61,6 +63,13 @@ class LockedError(Exception):
 
 class NoAnswerError(Exception):
     """There is nothing to answer from, or the code is not in the release."""
+
+
+class NoReleaseError(NoAnswerError):
+    """A folder in which nothing was published yet."""
+
+    def __init__(self, output: Path) -> None:
+        super().__init__(f"There is no release in {output}. Make one with: payref refresh --output {output}")
 
 
 class UnknownNameError(Exception):

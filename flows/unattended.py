@@ -40,6 +40,7 @@ def refresh_unattended(settings: Settings, fetching: FetchSettings | None) -> st
             accepted=settings.accepted,
             keep=settings.keep,
             wait_seconds=settings.wait_seconds,
+            follows_links=settings.follows_links,
         )
         reached = Result.PUBLISHED if outcome.is_new else Result.NOTHING_NEW
         end.reached(reached, outcome.release)

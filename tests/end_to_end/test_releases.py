@@ -94,8 +94,19 @@ def test_releases_are_listed_with_the_current_one(made: Made) -> None:
 
 
 def test_an_empty_folder_has_no_release(tmp_path: Path) -> None:
-    assert called("releases", output=tmp_path)[0] == 1
-    assert called("rollback", output=tmp_path)[0] == 3
+    missing = tmp_path / "missing"
+    told = f"There is no release in {missing}. Make one with: payref refresh --output {missing}"
+    for words in (
+        ["releases"],
+        ["rollback"],
+        ["diff", "earlier"],
+        ["verify"],
+        ["clean"],
+        ["lookup", "00406", "--payer", "cigna"],
+    ):
+        done = CliRunner().invoke(app, [*words, "--output", str(missing)])
+        assert (done.exit_code, str(done.exception)) == (1, told), words
+    assert not missing.exists()
 
 
 def test_a_rollback_goes_to_the_release_before_and_stays_there(mine: Made) -> None:

@@ -1,6 +1,8 @@
 """Every published source at full size, two releases of the fee schedule side by side, as one release of the dataset."""
 
+import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -41,7 +43,10 @@ def linked(files: Path, raw: Path, place: str) -> None:
     for path in sorted(path for path in (files / place).rglob("*") if path.is_file()):
         link = raw / path.relative_to(files)
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(path.resolve())
+        try:
+            os.link(path.resolve(), link)
+        except OSError:  # another file system
+            shutil.copy(path, link)
 
 
 @pytest.fixture(scope="module")

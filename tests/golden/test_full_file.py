@@ -1,5 +1,6 @@
 """The same questions over all 19,090 rows of the October 2025 file, and the counts of its domain."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def full(full_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     raw = tmp_path_factory.mktemp("raw")
     (raw / "cms_pfs" / "2025-10").mkdir(parents=True)
     for name in ("PPRRVU2025_Oct.csv", "ANES2025.csv", "GPCI2025.csv"):
-        (raw / "cms_pfs" / "2025-10" / name).symlink_to(full_files / "cms_pfs" / "2025-10" / name)
+        shutil.copy(full_files / "cms_pfs" / "2025-10" / name, raw / "cms_pfs" / "2025-10" / name)
     database = database_of(raw, tmp_path_factory.mktemp("full") / DATABASE)
     with duckdb.connect(str(database), read_only=True) as opened:
         yield opened

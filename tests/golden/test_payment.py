@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -58,7 +59,7 @@ def full(full_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("raw") / "cms_pfs" / "2025-10"
     folder.mkdir(parents=True)
     for name in ("PPRRVU2025_Oct.csv", "ANES2025.csv", "GPCI2025.csv"):
-        (folder / name).symlink_to(full_files / "cms_pfs" / "2025-10" / name)
+        shutil.copy(full_files / "cms_pfs" / "2025-10" / name, folder / name)
     database = database_of(folder.parents[1], tmp_path_factory.mktemp("full") / DATABASE)
     with duckdb.connect(str(database), read_only=True) as opened:
         yield opened
