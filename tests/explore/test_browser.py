@@ -60,6 +60,24 @@ def test_a_click_then_another_date_changes_the_answer(page: Any) -> None:
     assert "85 %" in page.inner_text("article >> nth=0")
 
 
+def test_the_date_can_be_typed(page: Any) -> None:
+    page.goto("/codes/19307?on=2025-10-05")
+    page.focus("#on")
+    page.keyboard.type("03112023", delay=30)
+    assert page.url.endswith("?on=2025-10-05")
+    assert page.input_value("#on") == "2023-03-11"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**on=2023-03-11**")
+
+
+def test_a_typed_date_counts_with_the_button(page: Any) -> None:
+    page.goto("/codes/19307?on=2025-10-05")
+    page.focus("#on")
+    page.keyboard.type("03112023", delay=30)
+    page.click("form.day button")
+    page.wait_for_url("**on=2023-03-11**")
+
+
 def test_download(page: Any) -> None:
     page.goto("/codes/19307?on=2025-10-05")
     with page.expect_download() as waiting:

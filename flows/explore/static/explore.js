@@ -1,7 +1,6 @@
 "use strict";
 const box = document.getElementById("q");
 const list = document.getElementById("suggestions");
-const day = document.getElementById("on");
 let asked = 0;
 let waiting = 0;
 let chosen = -1;
@@ -14,9 +13,6 @@ document.addEventListener("keydown", (event) => {
     box.select();
   }
 });
-
-day.addEventListener("change", () => { if (day.value && day.validity.valid && document.activeElement !== day) day.form.requestSubmit(); });
-day.addEventListener("blur", () => { if (day.value && day.validity.valid && day.value !== day.defaultValue) day.form.requestSubmit(); });
 
 box.addEventListener("input", () => {
   clearTimeout(waiting);
