@@ -103,7 +103,7 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
     named = question._replace(
         payer=payer,
         code=question.code.upper(),
-        market=question.market.upper() if question.market != "any" else "any",
+        market="any" if question.market == "any" else known_state(question.market, what="market"),
         organization=meant["organization_id"] or "any" if question.organization == "any" else question.organization,
         line_of_business=question.line_of_business or meant["line_of_business"] or str(meant["default_line_of_business"]),
     )
@@ -114,11 +114,19 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
     _known(connection, "component", "SELECT unnest(['global', '26', 'TC', '53'])", named.component)
     lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
     _known(connection, "line of business", lines, named.line_of_business)
-    if not re.fullmatch(r"any|[A-Z]{2}", named.market):
-        raise UnknownNameError(f"Unknown market '{question.market}': expected two letters such as TX.")
     if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
         raise NoAnswerError(_unknown_code(connection, named.code))
     return named
+
+
+def known_state(given: str, *, what: str = "state") -> str:
+    """The USPS code of a state as it is spelled here. Raises UnknownNameError where there is no such state."""
+    from schemas.vocabulary import MARKETS  # Loads Polars, which a question without a state does not wait for.
+
+    state = given.strip().upper()
+    if state not in MARKETS[1:]:
+        raise UnknownNameError(f"Unknown {what} '{given}': expected two letters of a state such as TX.")
+    return state
 
 
 def modifiers_for(connection: duckdb.DuckDBPyConnection, question: Question) -> list[Row]:

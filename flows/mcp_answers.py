@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, checked, explain, modifiers_for, rows
+from flows.answers import Question, Row, checked, explain, known_state, modifiers_for, rows
 from flows.names import meaning
 from flows.price import Line, price, sources
 from flows.search import search
@@ -68,7 +68,7 @@ def rules(connection: duckdb.DuckDBPyConnection, question: Question) -> Told:
 
 def whom(connection: duckdb.DuckDBPyConnection, name: str, state: str | None, plan: str | None, day: date) -> Told:
     """Whom a name means, or why nobody."""
-    found = meaning(connection, name, plan=plan, state=state.upper() if state else None, on=day)
+    found = meaning(connection, name, plan=plan, state=known_state(state) if state else None, on=day)
     evidence = [found.evidence] if found.evidence else []
     return Told([found._asdict()], evidence, PUBLISHED if found.payer_id else NOT_RESOLVED, [])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.answers import Row, opened, rows
+from flows.answers import Row, known_state, opened, rows
 from flows.screen import Screen
 from flows.settings import ExitCode, UnknownNameError
 
@@ -37,7 +37,7 @@ def resolve_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for one name.")] = False,
 ) -> None:
     """Whom a name means: payer, organization, line of business, the alias used and its evidence, or why nobody."""
-    day, market = on.date() if on else date.today(), _state(state)
+    day, market = on.date() if on else date.today(), known_state(state) if state else None
     if (name is None) == (file is None):
         raise UnknownNameError("Give either a name or --file with a CSV file of names.")
     if file is None:
@@ -119,17 +119,6 @@ def _write(written: "pl.DataFrame", out: Path | None) -> None:
         out.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UnknownNameError(f"{out} cannot be written: {error.strerror}.") from error
-
-
-def _state(given: str | None) -> str | None:
-    if given is None:
-        return None
-    from schemas.vocabulary import MARKETS
-
-    state = given.strip().upper()
-    if state not in MARKETS[1:]:
-        raise UnknownNameError(f"Unknown state '{given}': expected two letters such as TX.")
-    return state
 
 
 def _called(connection: Any, payer: str | None, organization: str | None) -> Row:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 
-from flows.answers import explain, rows
+from flows.answers import explain, known_state, rows
 from flows.explore import questions
 from flows.explore.models import CodeFacts, Explained, Health, ModifierFacts, Page, PayerFacts, Problem, Resolved
 from flows.explore.questions import View, asked, day_of
@@ -117,7 +117,7 @@ def resolve(
     from flows.names import meaning
 
     with releases_of(request).cursor() as connection:
-        found = meaning(connection, name, plan=plan, state=state.upper() if state else None, on=day_of(on))
+        found = meaning(connection, name, plan=plan, state=known_state(state) if state else None, on=day_of(on))
     return Resolved(name=name, **found._asdict())
 
 

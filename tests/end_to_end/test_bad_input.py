@@ -344,6 +344,10 @@ def test_a_second_refresh_at_the_same_time_leaves(tmp_path: Path) -> None:
         (["lookup", "00406", "--payer", "uhc", "--component", "99"], "Unknown component '99'"),
         (["lookup", "00406", "--payer", "uhc", "--line-of-business", "dental"], "Unknown line of business 'dental'"),
         (["lookup", "00406", "--payer", "uhc", "--market", "Texas"], "Unknown market 'Texas'"),
+        (
+            ["lookup", "00406", "--payer", "uhc", "--market", "XX"],
+            "Unknown market 'XX': expected two letters of a state such as TX.",
+        ),
         (["sql", "SELECT nothing"], "Binder Error"),
     ],
 )

@@ -40,6 +40,9 @@ def test_pages_say_what_they_are(site: str) -> None:
         ("/codes/19307?on=yesterday", 400, "Unknown date &#39;yesterday&#39;: expected year-month-day such as 2025-10-01."),
         ("/codes/19307?organization=nobody", 400, "Unknown organization &#39;nobody&#39;"),
         ("/codes/19307?line_of_business=%27%20OR%201=1", 400, "Unknown line of business"),
+        ("/codes/19307?market=XX", 400, "Unknown market &#39;XX&#39;: expected two letters of a state such as TX."),
+        ("/api/codes/19307/modifiers?market=XX", 400, "Unknown market 'XX': expected two letters of a state such as TX."),
+        ("/api/resolve?name=Aetna&state=XX", 400, "Unknown state 'XX': expected two letters of a state such as TX."),
         ("/payers/nobody", 404, "Payer &#39;nobody&#39; is not in this release."),
         (
             "/payers/uhc?download=csv&part=secrets",

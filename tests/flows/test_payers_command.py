@@ -106,7 +106,7 @@ def test_a_file_in_cp1252_with_one_state_goes_to_standard_output(output: Path, t
     [
         ([], "Give either a name or --file with a CSV file of names."),
         (["Aetna", "--file", "x.csv"], "Give either a name or --file with a CSV file of names."),
-        (["Aetna", "--state", "Texas"], "Unknown state 'Texas': expected two letters such as TX."),
+        (["Aetna", "--state", "Texas"], "Unknown state 'Texas': expected two letters of a state such as TX."),
         (["Aetna", "--out", "x.csv"], "--column, --plan-column, --state-column and --out go with --file."),
         (["--file", "x.csv", "--json"], "--plan and --json go with one name; a file has --plan-column."),
         (["--file", "/nowhere/x.csv"], "/nowhere/x.csv cannot be read: No such file or directory."),
