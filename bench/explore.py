@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=15)
     given = parser.parse_args()
-    with _served(given.output) as server:
+    with served(given.output) as server:
         print(f"{given.users} users; memory after start {server.peak_mb():,.0f} MB; load of the machine {os.getloadavg()[0]:.1f}")
         print(f"{'load':<34}{'answers':>8}{'per s':>8}{'p50 ms':>9}{'p95 ms':>9}{'server ms':>11}{'kept':>8}")
         for load in _loads(_codes(given.output), given.seconds):
@@ -141,7 +141,8 @@ async def _user(port: int, load: Load, numbers: Iterator[int], end: float, seed:
 
 
 @contextmanager
-def _served(output: Path) -> Iterator[Server]:
+def served(output: Path) -> Iterator[Server]:
+    """`payref explore` over the folder's current release on a free port."""
     command = [sys.executable, "-m", "flows.cli", "explore", "--port", "0", "--output", str(output)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.readline() if process.stderr else ""

@@ -6,15 +6,14 @@ Made from the data that the project ships, so that no picture shows licensed tex
 import argparse
 import shutil
 import struct
-import subprocess
-import sys
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
+
+from bench.explore import served
 
 HERE = Path(__file__).parent
 MOST_BYTES = 150_000
@@ -141,7 +140,8 @@ def main() -> None:
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="program; playwright's own where there is none")
     given = parser.parse_args()
     (given.to / "tour").mkdir(parents=True, exist_ok=True)
-    with served(given.output) as site, sync_playwright() as playwright:
+    with served(given.output) as server, sync_playwright() as playwright:
+        site = f"http://127.0.0.1:{server.port}"
         browser = playwright.chromium.launch(
             executable_path=given.chromium, args=["--no-sandbox", "--disable-gpu", "--disable-lcd-text"]
         )
@@ -185,20 +185,6 @@ def written(stops: list[Stop]) -> str:
     """The page in Markdown."""
     parts = [f"## {stop.title}\n\n{stop.told}\n\n![{stop.title}](tour/{stop.name}.png)\n" for stop in stops]
     return "\n".join(["# A tour of `payref explore`\n", *parts, FOOT])
-
-
-@contextmanager
-def served(output: Path) -> Iterator[str]:
-    """Address of `payref explore` over the folder's current release."""
-    command = [sys.executable, "-m", "flows.cli", "explore", "--port", "0", "--output", str(output)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        said = process.stderr.readline() if process.stderr else ""
-        try:
-            if " at http://127.0.0.1:" not in said:
-                raise SystemExit(f"The server did not start: {said}")
-            yield said.split(" at ")[1].split("/ ")[0]
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":
