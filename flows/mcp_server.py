@@ -5,12 +5,12 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from flows import mcp_answers
 from flows.answers import Question, opened, release_of
@@ -72,11 +72,20 @@ def _tools_of_codes(output: Path) -> dict[str, Callable[..., Answer]]:
         setting: str = "nonfacility",
         locality: str | None = None,
         on: str | None = None,
+        base_units: Annotated[float | None, Field(ge=0, le=100)] = None,
+        minutes: Annotated[int | None, Field(ge=0, le=10_000)] = None,
+        at_induction: bool = False,
     ) -> Answer:
-        """What the Medicare fee schedule pays for a line, with every number; setting is nonfacility or facility."""
+        """What the Medicare fee schedule pays for a line, with every number; setting is nonfacility or facility.
+
+        Anesthesia needs base_units, which no public file of CMS states, and minutes; at_induction counts for modifier AD.
+        """
         _check(code=code, modifiers=modifiers, setting=setting, locality=locality)
-        line = (tuple(modifiers or ()), setting, locality)
-        return _answer(output, on, lambda connection, day: mcp_answers.paid(connection, Line(code, day, *line)))
+        units = None if base_units is None else Decimal(str(base_units))
+        line = Line(code, date.today(), tuple(modifiers or ()), setting, locality)._replace(
+            base_units=units, minutes=minutes, is_at_induction=at_induction
+        )
+        return _answer(output, on, lambda connection, day: mcp_answers.paid(connection, line._replace(on=day)))
 
     def changes(code: str, limit: int = 50) -> Answer:
         """What the loaded releases of the sources changed about a code, the newest first; status says where nothing did."""

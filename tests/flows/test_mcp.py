@@ -27,6 +27,8 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "changes": {"code": "19307"},
 }
 UNPUBLISHED = {"code": "33533", "payer": "aetna", "modifier": "62", "on": "2025-10-01"}
+ANESTHESIA = {"code": "00406", "modifiers": ["QZ"], "on": "2025-10-01", "base_units": 13, "minutes": 60}
+WITHOUT_UNITS = {"code": "00406", "modifiers": ["QZ"], "on": "2025-10-01"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("explain", {"code": "33533", "payer": "nobody at all", "modifier": "62"}, "Unknown payer 'nobody at all'"),
     ("explain", {"code": "33533", "payer": "medicare", "modifier": "ZZ"}, "Unknown modifier 'ZZ': expected one of 1P, 22"),
@@ -79,9 +81,9 @@ def told(output: Path, published: object) -> dict[str, Any]:
     """What one process of the server says to every question."""
     command = ["-m", "flows.cli", "mcp", "--output", str(output)]
     process = StdioServerParameters(command=sys.executable, args=command, cwd=str(PROJECT))
-    questions = [*QUESTIONS.items(), ("explain", UNPUBLISHED)]
+    questions = [*QUESTIONS.items(), ("explain", UNPUBLISHED), ("price", ANESTHESIA), ("price", WITHOUT_UNITS)]
     listed, *answers = answered(process, [*questions, *[(tool, given) for tool, given, _ in WRONG]])
-    names = [*QUESTIONS, "unpublished", *range(len(WRONG))]
+    names = [*QUESTIONS, "unpublished", "anesthesia", "without units", *range(len(WRONG))]
     return {"tools": {tool.name for tool in listed.tools}, **dict(zip(names, answers, strict=True))}
 
 
@@ -137,6 +139,14 @@ def test_what_nobody_published_is_said_as_such(told: dict[str, Any]) -> None:
     assert row["disposition"] == "not_published"
     assert row["status"].startswith("not published")
     assert told["unpublished"].structured_content["status"] == row["status"]
+
+
+def test_anesthesia_is_priced_by_units_and_says_where_they_are_missing(told: dict[str, Any]) -> None:
+    (priced,) = told["anesthesia"].structured_content["answers"]
+    assert (priced["payment_status"], priced["amount_usd"]) == ("paid", "345.40")  # (13 + 4) x 20.3178, rounded once
+    (asked,) = told["without units"].structured_content["answers"]
+    assert asked["payment_status"] == "not_published"
+    assert asked["reason"] == "Base units are in no public file of CMS: give them (base_units, --base-units)."
 
 
 def test_where_there_is_no_earlier_release_the_status_says_so(told: dict[str, Any]) -> None:
