@@ -917,4 +917,4 @@ def test_names_that_are_not_understood(output: Path, arguments: tuple[str, ...],
 
 def test_an_unknown_code_and_a_missing_release(output: Path, tmp_path: Path) -> None:
     assert type(called(output, "99999").exception).__name__ == "NoAnswerError"
-    assert type(called(tmp_path, "99213").exception).__name__ == "NoAnswerError"
+    assert type(called(tmp_path, "99213").exception).__name__ == "NoReleaseError"
