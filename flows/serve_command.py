@@ -91,11 +91,12 @@ def _server(output: Path, port: int) -> Iterator[str]:
         leave(str(error), ExitCode.USAGE)
     screen.say("Starting Prefect's server; this takes 10 to 40 seconds.")
     try:
-        server.wait()
+        try:
+            server.wait()
+        except StopError as error:
+            leave(str(error), ExitCode.STOPPED)
         os.environ["PREFECT_API_URL"] = server.address
         yield server.address
-    except StopError as error:
-        leave(str(error), ExitCode.STOPPED)
     finally:
         server.stop()
 

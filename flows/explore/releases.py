@@ -10,7 +10,7 @@ import duckdb
 
 from flows.answers import opened
 from flows.database_name import DATABASE
-from flows.settings import NoAnswerError
+from flows.settings import NoReleaseError
 
 
 class Identity(NamedTuple):
@@ -22,13 +22,13 @@ class Identity(NamedTuple):
 
 
 def identity(output: Path) -> Identity:
-    """The database that is current now. Raises NoAnswerError where there is none."""
+    """The database that is current now. Raises NoReleaseError where there is none."""
     path = output / "current" / DATABASE
     try:
         found = path.stat()
         return Identity(path.resolve().parent.name, found.st_ino, found.st_mtime_ns)
     except OSError as error:
-        raise NoAnswerError(f"There is no release in {output}. Make one with: payref refresh --output {output}") from error
+        raise NoReleaseError(output) from error
 
 
 class Releases:
