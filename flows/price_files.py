@@ -22,6 +22,9 @@ UNITS = "units"
 """Folder of the results of units below the cache, where no other store is named."""
 
 
+_ORIGIN = "origin.json"
+
+
 class PriceFile(NamedTuple):
     """A price file found, not yet read."""
 
@@ -64,25 +67,39 @@ def price_files(raw: Path, address: str | None, *, follows_links: bool = False) 
     root = address or str(raw.resolve())
     try:
         fs, base = fsspec.core.url_to_fs(root)
-        found = [file for source in PRICE_SOURCES for file in _files(fs, base.rstrip("/"), source, is_remote=address is not None)]
+        named = [(source, _named(fs, base.rstrip("/"), source)) for source in PRICE_SOURCES]
+        if fs.protocol == LocalFileSystem.protocol:
+            for name in (name for _, listed in named for name in listed):
+                check_raw_file(Path(name), Path(base), follows_links=follows_links)
+        is_remote = address is not None
+        found = [file for source, listed in named for file in _files(fs, base.rstrip("/"), source, listed, is_remote=is_remote)]
     except (OSError, ValueError, ImportError) as error:
         raise StopError(
             f"{root}: expected a folder with tic/ or hpt/, found {error}. Check --prices and its credentials."
         ) from error
     if address is not None and not found:
         raise StopError(f"{root}: expected price files below tic/ or hpt/, found none. Check --prices.")
-    if fs.protocol == LocalFileSystem.protocol:
-        for file in found:
-            check_raw_file(Path(base) / file.source_file, Path(base), follows_links=follows_links)
     return sorted(found, key=lambda file: (file.source, file.source_file))
 
 
-def _files(fs: Any, base: str, source: PriceSource, *, is_remote: bool) -> Iterator[PriceFile]:
+def _named(fs: Any, base: str, source: PriceSource) -> dict[str, dict[str, Any]]:
+    """What will be read of a source, with what its file system tells: price files, and each origin.json beside them."""
     listed: dict[str, dict[str, Any]] = fs.find(f"{base}/{source.name}", detail=True)
-    stated = {str(PurePosixPath(name).parent): _stated(fs, name) for name in listed if PurePosixPath(name).name == "origin.json"}
+    patterns = (*source.files, _ORIGIN)
+    return {
+        name: told
+        for name, told in listed.items()
+        if any(fnmatchcase(PurePosixPath(name).name.lower(), each) for each in patterns)
+    }
+
+
+def _files(
+    fs: Any, base: str, source: PriceSource, listed: Mapping[str, dict[str, Any]], *, is_remote: bool
+) -> Iterator[PriceFile]:
+    stated = {str(PurePosixPath(name).parent): _stated(fs, name) for name in listed if PurePosixPath(name).name == _ORIGIN}
     for name, told in listed.items():
         path = PurePosixPath(name)
-        if path.name == "origin.json" or not any(fnmatchcase(path.name.lower(), pattern) for pattern in source.files):
+        if path.name == _ORIGIN:
             continue
         below = path.relative_to(base)
         beside = stated.get(str(path.parent), {})

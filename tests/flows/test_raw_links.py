@@ -83,3 +83,18 @@ def test_price_files_stay_in_their_folder(tmp_path: Path, private: Path) -> None
     os.mkfifo(link)
     with pytest.raises(StopError, match="found a pipe, device or socket"):
         price_files(folder, None)
+
+
+def test_nor_is_what_stands_beside_price_files_read_through_a_link(tmp_path: Path, private: Path) -> None:
+    folder = tmp_path / "prices"
+    (folder / "tic").mkdir(parents=True)
+    (folder / "tic" / "a.json").write_text("{}", encoding="utf-8")
+    link = folder / "tic" / "origin.json"
+    link.symlink_to(private)
+    with pytest.raises(StopError) as stopped:
+        price_files(folder, None)
+    assert str(stopped.value) == _refused(link, folder, private)
+    link.unlink()
+    os.mkfifo(link)
+    with pytest.raises(StopError, match="found a pipe, device or socket"):
+        price_files(folder, None)
