@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import time
-from collections import OrderedDict
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.explore.kept import Kept
 from flows.explore.releases import Releases, identity
 from flows.settings import NoAnswerError
 
@@ -34,7 +34,7 @@ _PROGRAM = hashlib.sha256(
         path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*")) if path.suffix in {".py", ".html", ".css", ".js"}
     )
 ).hexdigest()[:8]
-_Kept = tuple[Message, bytes]
+_Answer = tuple[Message, bytes]
 
 
 class Front:
@@ -44,9 +44,8 @@ class Front:
         """`app` makes the answers that are not kept yet."""
         self._app = app
         self._releases = releases
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-        self._making: dict[tuple[str, str], asyncio.Task[_Kept]] = {}
-        self._bytes = 0
+        self._kept: Kept[tuple[str, str], _Answer] = Kept(_KEPT_BYTES)
+        self._making: dict[tuple[str, str], asyncio.Task[_Answer]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,10 +69,8 @@ class Front:
             timing = f"made;dur={1_000 * (time.perf_counter() - began):.1f}"
             if tag != self._tag():
                 tag = None  # The release was switched meanwhile: the answer may be of either one.
-            else:
-                self._keep(key, kept)
-        else:
-            self._kept.move_to_end(key)
+            elif kept[0]["status"] == _OK and len(kept[1]) <= _LARGEST_KEPT:
+                self._kept.keep(key, kept, size=len(kept[1]))
         start, body = kept
         secured = _secured(send, tag if start["status"] == _OK else None)
         await secured({**start, "headers": [*start["headers"], (b"server-timing", timing.encode())]})
@@ -86,7 +83,7 @@ class Front:
             return None
         return f'"{current.release}.{current.changed:x}.{date.today():%Y%m%d}.{_PROGRAM}"'
 
-    async def _shared(self, key: tuple[str, str], scope: Scope) -> _Kept:
+    async def _shared(self, key: tuple[str, str], scope: Scope) -> _Answer:
         """An answer that everybody waits for who asks for it while it is made."""
         task = self._making.get(key)
         if task is None:
@@ -94,7 +91,7 @@ class Front:
             task.add_done_callback(lambda _: self._making.pop(key))
         return await asyncio.shield(task)
 
-    async def _made(self, scope: Scope) -> _Kept:
+    async def _made(self, scope: Scope) -> _Answer:
         start: Message = {}
         pieces: list[bytes] = []
 
@@ -106,16 +103,6 @@ class Front:
 
         await self._app({**scope, "method": "GET"}, _whole_request(), collect)
         return start, b"".join(pieces)
-
-    def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
-        """Keep what was answered well; what was not asked for the longest goes first, so that memory stays bounded."""
-        if kept[0]["status"] != _OK or len(kept[1]) > _LARGEST_KEPT or key in self._kept:
-            return
-        self._kept[key] = kept
-        self._bytes += len(kept[1])
-        while self._bytes > _KEPT_BYTES:
-            _, (_, oldest) = self._kept.popitem(last=False)
-            self._bytes -= len(oldest)
 
 
 def _refused(scope: Scope) -> PlainTextResponse | None:

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Condition
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
 from flows.answers import opened
 from flows.database_name import DATABASE
+from flows.explore.kept import Kept
 from flows.settings import NoReleaseError
+
+_PIECES_BYTES = 64 * 2**20
 
 
 class Identity(NamedTuple):
@@ -41,6 +44,7 @@ class Releases:
         self._asking = 0
         self._stack = ExitStack()
         self._open: tuple[Identity, duckdb.DuckDBPyConnection] | None = None
+        self._pieces: Kept[Any, Any] = Kept(_PIECES_BYTES)
 
     @property
     def output(self) -> Path:
@@ -58,6 +62,11 @@ class Releases:
             with self._condition:
                 self._asking -= 1
                 self._condition.notify_all()
+
+    @property
+    def pieces(self) -> Kept[Any, Any]:
+        """What was made of the open release. Only to be asked for while a cursor is held: a switch begins anew."""
+        return self._pieces
 
     def close(self) -> None:
         """Let go of the database."""
@@ -77,5 +86,6 @@ class Releases:
                 connection = self._stack.enter_context(opened(self._output))
                 connection.execute("SET threads = 1")  # Questions are small, and many come at once.
                 self._open = (current, connection)
+                self._pieces = Kept(_PIECES_BYTES)
             self._asking += 1
             return self._open[1]

@@ -1,0 +1,68 @@
+"""What the server keeps: within its bound, and only what is true for whom it is kept."""
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import duckdb
+import pytest
+from starlette.testclient import TestClient
+
+from flows.database_name import DATABASE
+from flows.explore import questions
+from flows.explore.app import application
+from flows.explore.kept import Kept
+from tests.explore.conftest import switch
+
+
+def test_what_was_not_asked_for_the_longest_goes_first() -> None:
+    kept: Kept[str, str] = Kept(10)
+    kept.keep("a", "first", size=4)
+    kept.keep("b", "second", size=4)
+    assert kept.get("a") == "first"
+    kept.keep("c", "third", size=4)
+    assert [kept.get(key) for key in "abc"] == ["first", None, "third"]
+    kept.keep("a", "other", size=4)
+    assert kept.get("a") == "first"
+    kept.keep("d", "too large", size=11)
+    assert [kept.get(key) for key in "abcd"] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "on=2025-10-05",
+        "on=2025-10-05&market=TX&all=1",
+        "on=2025-10-05&component=26&line_of_business=medicaid&all=1",
+        "on=2023-01-01&organization=anthem_oh",
+        "on=2016-01-01&all=1",
+    ],
+)
+def test_a_code_with_the_answers_of_another_has_the_page_it_would_have_alone(
+    releases: Path, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch(releases, "first")
+    with duckdb.connect(str(releases / "releases" / "first" / DATABASE), read_only=True) as connection:
+        codes = [
+            code for (code,) in connection.execute("SELECT DISTINCT code FROM code_answer_set ORDER BY ALL LIMIT 40").fetchall()
+        ]
+    made = Mock(wraps=questions.matrix)
+    monkeypatch.setattr(questions, "matrix", made)
+    with TestClient(application(releases), base_url="http://127.0.0.1") as together:
+        shared = [together.get(f"/codes/{code}?{chosen}") for code in codes]
+    assert made.call_count < len(codes)
+    for code, page in list(zip(codes, shared, strict=True))[::4]:
+        with TestClient(application(releases), base_url="http://127.0.0.1") as alone:
+            assert page.text == alone.get(f"/codes/{code}?{chosen}").text
+        assert page.text.count(f"/codes/{code}/explain?") >= 5
+
+
+def test_a_switch_forgets_what_was_made_of_the_release_before(releases: Path) -> None:
+    switch(releases, "first")
+    with TestClient(application(releases), base_url="http://127.0.0.1") as client:
+        first = client.get("/codes/19307?on=2025-10-06").text
+        switch(releases, "second")
+        second = client.get("/codes/19307?on=2025-10-06").text
+    switch(releases, "first")
+    assert "<script>document" not in second
+    assert "&lt;script&gt;document.title=" in second
+    assert "document.title=" not in first
