@@ -16,6 +16,7 @@ from flows.explore.downloads import LARGEST, as_file
 from flows.explore.questions import View, asked, day_of
 from flows.explore.releases import identity
 from flows.screen import effect
+from flows.settings import NoReleaseError
 from schemas.vocabulary import LINES_OF_BUSINESS
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +42,10 @@ _Offset = Annotated[int, Query(ge=0, le=100_000_000)]
 
 def page(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
     """A page; what the reader chose goes along with every link."""
-    release = identity(releases_of(request).output).release
+    try:
+        release = identity(releases_of(request).output).release
+    except NoReleaseError:
+        release = "none"
     return HTMLResponse(_made(request, template, path=request.url.path, release=release, **content), status)
 
 

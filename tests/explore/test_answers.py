@@ -11,10 +11,12 @@ import duckdb
 import httpx
 import polars as pl
 import pytest
+from starlette.testclient import TestClient
 
 from flows import SHIPPED_RAW
 from flows.answers import Question
 from flows.database_name import DATABASE
+from flows.explore.app import application
 from flows.explore.questions import matrix
 from flows.explore.words import link, linked, timeline
 from flows.pipeline import run
@@ -53,6 +55,18 @@ def test_pages_say_what_they_are(site: str) -> None:
         ("/codes/19307/compare?left=nobody", 400, "Unknown payer &#39;nobody&#39;: expected one of aetna"),
         ("/api/codes/99999", 404, "Code 99999 is not among the"),
         ("/api/codes?limit=501", 422, "less than or equal to 500"),
+        (
+            "/nowhere",
+            404,
+            '<p class="notice">There is no such page. The search box above finds codes, modifiers, payers and words.</p>',
+        ),
+        ("/api/nowhere", 404, '{"detail":"Not Found"}'),
+        ("/codes/19307/explain?payer=uhc", 422, '<p class="notice">&#39;modifier&#39; is missing in the address.</p>'),
+        (
+            "/contradictions?offset=-1",
+            422,
+            '<p class="notice">&#39;offset&#39; is &#39;-1&#39;: input should be greater than or equal to 0.</p>',
+        ),
         ("/codes/19307?q=" + "x" * 5_000, 414, "The address is too long: at most 4,096 characters."),
     ],
 )
@@ -60,6 +74,17 @@ def test_refusals_say_why(site: str, path: str, status: int, said: str) -> None:
     answer = httpx.get(site + path)
     assert answer.status_code == status
     assert said in answer.text
+
+
+def test_a_folder_without_a_release_is_told_everywhere(tmp_path: Path) -> None:
+    said = f"There is no release in {tmp_path}. Make one with: payref refresh --output {tmp_path}"
+    with TestClient(application(tmp_path), base_url="http://127.0.0.1") as client:
+        for path in ("/", "/codes/19307", "/payers", "/contradictions"):
+            answer = client.get(path)
+            assert (answer.status_code, f'<p class="notice">{said}</p>' in answer.text) == (503, True), path
+        for path in ("/api/codes", "/api/codes/19307", "/api/health"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.json()) == (503, {"detail": said}), path
 
 
 def test_it_only_reads_and_only_for_this_machine(site: str) -> None:
