@@ -43,7 +43,7 @@ from flows.search import MOST_ROWS, search
 from flows.settings import ExitCode
 
 _SHOWN_ROWS = 200
-_SHOWN_SIGNS = 120
+_SHOWN_SIGNS = 100
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -162,14 +162,21 @@ def search_command(
     if as_json:
         print_json(found)
     elif found:
-        shown = [{**row, "text": shorten(row["text"] or "", _SHOWN_SIGNS)} for row in found]
-        screen.table(None, shown, ("kind", "id", "matched", "text"))
+        shown = [{**row, "text": shorten(row["text"] or "", _SHOWN_SIGNS), "source": _source(row)} for row in found]
+        screen.table(None, shown, ("kind", "id", "matched", "text", "source"))
+        for source, title in sorted({(_source(row), row["source_title"]) for row in found if row["source_title"]}):
+            screen.say(f"{source}: {title}")
     else:
         screen.say(
             "Nothing is near. An open build carries no official descriptors, so many codes are found by their number only."
         )
     if not found:
         raise SystemExit(int(ExitCode.NO_ANSWER))
+
+
+def _source(row: Row) -> str:
+    """The source that a text comes from: the first part of its file's path."""
+    return str(row["source_file"] or "").partition("/")[0]
 
 
 def sql_command(

@@ -39,14 +39,16 @@ def code_on(connection: duckdb.DuckDBPyConnection, code: str, day: date) -> Told
     found = rows(connection, "SELECT * FROM codes_on($1) WHERE code = $2", [day, known])
     if not found:
         spans = rows(connection, "SELECT code, valid_from, valid_to, source_file FROM code WHERE code = $1 ORDER BY ALL", [known])
-        return Told(spans, _files(spans), NOT_LISTED, [])
+        return Told(spans, _files(connection, spans), NOT_LISTED, [])
     texts = """
-        SELECT kind, description, licence, source_file FROM code_description
-        WHERE code = $1 AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31') ORDER BY ALL
+        SELECT told.kind, told.description, told.licence, told.source_file, origin.title AS source_title
+        FROM code_description AS told
+        LEFT JOIN source_file_title AS origin ON origin.source_file = told.source_file
+        WHERE told.code = $1 AND $2 BETWEEN told.valid_from AND coalesce(told.valid_to, DATE '9999-12-31') ORDER BY ALL
     """
     told = rows(connection, texts, [known, day])
     note = None if told else "No text: an open build carries no descriptor of the AMA or the ADA."
-    return Told([{**row, "texts": told, "note": note} for row in found], _files([*found, *told]), PUBLISHED, [])
+    return Told([{**row, "texts": told, "note": note} for row in found], _files(connection, [*found, *told]), PUBLISHED, [])
 
 
 def modifiers(connection: duckdb.DuckDBPyConnection, question: Question) -> Told:
@@ -76,7 +78,7 @@ def whom(connection: duckdb.DuckDBPyConnection, name: str, state: str | None, pl
 def found_for(connection: duckdb.DuckDBPyConnection, text: str, kinds: list[str] | None, limit: int) -> Told:
     """What comes closest to a text."""
     found = search(connection, text, kinds=kinds, limit=limit)
-    return Told(found, _files(found), PUBLISHED if found else NOT_FOUND, [])
+    return Told(found, _files(connection, found), PUBLISHED if found else NOT_FOUND, [])
 
 
 def paid(connection: duckdb.DuckDBPyConnection, line: Line) -> Told:
@@ -140,5 +142,7 @@ def _tiers(told: list[Row]) -> list[str]:
     return sorted({str(row["tier"]) for row in told if row.get("tier")})
 
 
-def _files(told: list[Row]) -> list[Any]:
-    return sorted({row["source_file"] for row in told if row["source_file"]})
+def _files(connection: duckdb.DuckDBPyConnection, told: list[Row]) -> list[Any]:
+    """The files that answers stand in, each with the title that says what it is, such as invented sample pages."""
+    query = "SELECT source_file, title, publisher FROM source_file_title WHERE list_contains($1, source_file) ORDER BY ALL"
+    return rows(connection, query, [[row["source_file"] for row in told if row["source_file"]]])

@@ -99,33 +99,44 @@ def _tools_of_payers(output: Path) -> dict[str, Callable[..., Answer]]:
     """Tools about payers and what they take."""
 
     def modifiers_for_payer(
-        code: str, payer: str, on: str | None = None, line_of_business: str | None = None, organization: str = "any"
+        code: str,
+        payer: str,
+        on: str | None = None,
+        component: str | None = None,
+        line_of_business: str | None = None,
+        market: str = "any",
+        organization: str = "any",
     ) -> Answer:
-        """Which modifiers a payer takes with a code on a day. Only modifiers with an answer of the payer or of Medicare."""
-        _check(code=code, payer=payer, line_of_business=line_of_business, organization=organization)
+        """Which modifiers a payer takes with a code on a day. Only modifiers with an answer of the payer or of Medicare.
 
-        def asked(connection: duckdb.DuckDBPyConnection, day: date) -> Told:
-            question = Question(code, payer, day, line_of_business=line_of_business, organization=organization)
-            return mcp_answers.modifiers(connection, question)
-
-        return _answer(output, on, asked)
+        component is the row of the fee schedule (global, 26, TC, 53), market the state of the plan, organization a licensee.
+        """
+        _check(code=code, payer=payer, **(scope := _scope(component, line_of_business, market, organization)))
+        return _answer(
+            output, on, lambda connection, day: mcp_answers.modifiers(connection, Question(code, payer, day, None, **scope))
+        )
 
     def explain_cell(
         code: str,
         payer: str,
         modifier: str,
         on: str | None = None,
+        component: str | None = None,
         line_of_business: str | None = None,
+        market: str = "any",
         organization: str = "any",
     ) -> Answer:
-        """Why a payer takes or refuses a modifier with a code: rules considered, the one that won, and who says so."""
-        _check(code=code, payer=payer, modifier=modifier, line_of_business=line_of_business, organization=organization)
+        """Why a payer takes or refuses a modifier with a code: rules considered, the one that won, and who says so.
 
-        def asked(connection: duckdb.DuckDBPyConnection, day: date) -> Told:
-            question = Question(code, payer, day, modifier.upper(), line_of_business=line_of_business, organization=organization)
-            return mcp_answers.rules(connection, question)
-
-        return _answer(output, on, asked)
+        component is the row of the fee schedule (global, 26, TC, 53), market the state of the plan, organization a licensee.
+        """
+        scope = _scope(component, line_of_business, market, organization)
+        _check(code=code, payer=payer, modifier=modifier, **scope)
+        return _answer(
+            output,
+            on,
+            lambda connection, day: mcp_answers.rules(connection, Question(code, payer, day, modifier.upper(), **scope)),
+        )
 
     def resolve_payer(name: str, state: str | None = None, plan: str | None = None, on: str | None = None) -> Answer:
         """Whom a payer's name as spelt in a file or on a card means, with the evidence, or why nobody for certain."""
@@ -133,6 +144,10 @@ def _tools_of_payers(output: Path) -> dict[str, Callable[..., Answer]]:
         return _answer(output, on, lambda connection, day: mcp_answers.whom(connection, name, state, plan, day))
 
     return {"modifiers_for": modifiers_for_payer, "explain": explain_cell, "resolve_payer": resolve_payer}
+
+
+def _scope(component: str | None, line_of_business: str | None, market: str, organization: str) -> dict[str, Any]:
+    return {"component": component, "line_of_business": line_of_business, "market": market, "organization": organization}
 
 
 def _answer(output: Path, on: str | None, asked: Asked) -> Answer:

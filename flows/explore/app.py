@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+import duckdb
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
@@ -23,7 +24,8 @@ from flows.settings import NoAnswerError, NoReleaseError, UnknownNameError
 
 _PARALLEL_QUESTIONS = 8
 _NO_PAGE = "There is no such page. The search box above finds codes, modifiers, payers and words."
-_TITLES = {404: "Not found", 503: "No release"}
+_EARLIER = "This release was made by an earlier version of the project. Make it anew with: payref refresh --force"
+_TITLES = {404: "Not found", 503: "No release to answer from"}
 _HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 """Names under which a browser on this machine calls; another name would be a page of somebody else that points here."""
 
@@ -43,7 +45,7 @@ def application(output: Path) -> ASGIApp:
     app.include_router(api.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
-    for kind in (UnknownNameError, NoAnswerError, HTTPException, RequestValidationError):
+    for kind in (UnknownNameError, NoAnswerError, HTTPException, RequestValidationError, duckdb.CatalogException):
         app.add_exception_handler(kind, _said)
     return TrustedHostMiddleware(Front(app, releases), allowed_hosts=_HOSTS)
 
@@ -69,7 +71,7 @@ def _status(error: Exception) -> int:
         return error.status_code
     if isinstance(error, RequestValidationError):
         return 422
-    if isinstance(error, NoReleaseError):
+    if isinstance(error, NoReleaseError | duckdb.CatalogException):
         return 503
     return 404 if isinstance(error, NoAnswerError) else 400
 
@@ -79,7 +81,7 @@ def _detail(error: Exception) -> Any:
         return error.errors()
     if isinstance(error, HTTPException):
         return error.detail
-    return str(error)
+    return _EARLIER if isinstance(error, duckdb.CatalogException) else str(error)
 
 
 def _wrong(problem: dict[str, Any]) -> str:

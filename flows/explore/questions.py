@@ -58,14 +58,17 @@ def owner(connection: _Connection, organization: str) -> str:
 
 def code_facts(connection: _Connection, code: str, on: date) -> dict[str, list[Row]]:
     """Validity, texts and indicators of a code on a day."""
-    first = "WHERE code = $1 AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')"
+    texts = """
+        SELECT told.kind, told.description, told.source, told.licence, told.source_file, origin.title AS source_title
+        FROM code_description AS told
+        LEFT JOIN source_file_title AS origin ON origin.source_file = told.source_file
+        WHERE told.code = $1 AND $2 BETWEEN told.valid_from AND coalesce(told.valid_to, DATE '9999-12-31') ORDER BY ALL
+    """
     begun = rows(connection, "SELECT * FROM pfs_indicator WHERE code = $1 AND valid_from <= $2", [code, on])
     newest = max((row["valid_from"] for row in begun), default=None)
     return {
         "spans": rows(connection, "SELECT * FROM code WHERE code = $1 ORDER BY valid_from", [code]),
-        "texts": rows(
-            connection, f"SELECT kind, description, source, licence FROM code_description {first} ORDER BY ALL", [code, on]
-        ),
+        "texts": rows(connection, texts, [code, on]),
         "indicators": sorted(
             (row for row in begun if row["valid_from"] == newest), key=lambda row: COMPONENTS.index(row["component"])
         ),
@@ -216,10 +219,12 @@ def modifier_names(connection: _Connection) -> dict[str, str]:
 
 
 def examples(connection: _Connection) -> list[Row]:
-    """Codes to begin with: those that a page tells about, with its first sentence."""
+    """Codes to begin with: those that a page tells about, with its first sentence and what kind of page it is."""
     query = """
-        SELECT code, min(split_part(description, '. ', 1)) AS told FROM code_description
-        WHERE kind = 'overview' GROUP BY code ORDER BY code LIMIT 6
+        SELECT told.code, min(split_part(told.description, '. ', 1)) AS told, min(origin.title) AS source_title
+        FROM code_description AS told
+        LEFT JOIN source_file_title AS origin ON origin.source_file = told.source_file
+        WHERE told.kind = 'overview' GROUP BY told.code ORDER BY told.code LIMIT 6
     """
     return rows(connection, query)
 

@@ -8,6 +8,16 @@ SELECT unnest(
 COMMENT ON VIEW search_stop_word IS 'Words of a question that search leaves out, unless it has no other words.';
 COMMENT ON COLUMN search_stop_word.word IS 'The word in small letters.';
 
+CREATE OR REPLACE VIEW source_file_title AS
+SELECT file.source_file, listed.title, listed.publisher
+FROM raw_file AS file
+JOIN release AS listed ON listed.source = file.source AND listed.release_id = file.release_id;
+
+COMMENT ON VIEW source_file_title IS 'Title and publisher of each raw file, as its origin.json states them: what a text that came from it is.';
+COMMENT ON COLUMN source_file_title.source_file IS 'Path below raw/.';
+COMMENT ON COLUMN source_file_title.title IS 'Title of the release that the file belongs to.';
+COMMENT ON COLUMN source_file_title.publisher IS 'Who published it.';
+
 -- How well a word of the texts stands for a word of the question: 1 is the same word. Only words that no text holds are taken as misspelt.
 CREATE OR REPLACE MACRO search_matches(the_text, as_kind) AS TABLE
 WITH given AS (
@@ -152,16 +162,27 @@ SELECT
     ranked.matched,
     coalesce(named.text, ranked.text) AS text,
     CASE WHEN named.text IS NULL THEN ranked.licence ELSE 'CC0-1.0' END AS licence,
-    coalesce(named.source_file, ranked.source_file) AS source_file
+    coalesce(named.source_file, ranked.source_file) AS source_file,
+    origin.title AS source_title
 FROM ranked
 LEFT JOIN named ON named.kind = ranked.kind AND named.subject = ranked.subject
+LEFT JOIN source_file_title AS origin ON origin.source_file = coalesce(named.source_file, ranked.source_file)
 ORDER BY ranked.place;
 
 COMMENT ON MACRO TABLE search IS 'Codes, modifiers, payers and organizations whose words come closest to a text, the best first, misspellings included: search(text, max_rows :=, as_kind := [''code'']). Where the build may carry no text about a code, text is empty and the code is found by its number only.';
 
 CREATE OR REPLACE MACRO search_codes(the_text, max_rows := 20) AS TABLE
-SELECT hit.place, hit.subject AS code, hit.score, hit.matched, hit.text, hit.licence, hit.source_file
+SELECT
+    hit.place,
+    hit.subject AS code,
+    hit.score,
+    hit.matched,
+    hit.text,
+    hit.licence,
+    hit.source_file,
+    origin.title AS source_title
 FROM search_code_texts(the_text, ['code'], max_rows) AS hit
+LEFT JOIN source_file_title AS origin ON origin.source_file = hit.source_file
 ORDER BY hit.place;
 
 COMMENT ON MACRO TABLE search_codes IS 'Codes whose texts come closest: search_codes(text, max_rows :=).';

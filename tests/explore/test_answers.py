@@ -207,6 +207,28 @@ def test_search_forgives_a_misspelling(site: str) -> None:
     assert {"00100", "00406", "AA"} <= {row["id"] for row in wrong}
 
 
+def test_texts_say_what_kind_of_page_they_are_from(site: str) -> None:
+    title = "Sample pages about codes, invented in the two layouts, some wrong on purpose"
+    assert f"from code_pages/96405_coding.txt: {title}</small>" in httpx.get(site + "/codes/96405").text
+    for path in ("/", "/?q=chemo+lesion"):
+        assert f'<small class="source">{title}</small>' in httpx.get(site + path).text
+    assert [text["source_title"] for text in httpx.get(site + "/api/codes/96405").json()["texts"]] == [title]
+
+
+def test_a_release_of_an_earlier_version_says_so(releases: Path, tmp_path: Path) -> None:
+    (tmp_path / "releases" / "old").mkdir(parents=True)
+    database = tmp_path / "releases" / "old" / DATABASE
+    shutil.copy(releases / "releases" / "first" / DATABASE, database)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("DROP VIEW source_file_title")
+    switch(tmp_path, "old")
+    said = "This release was made by an earlier version of the project. Make it anew with: payref refresh --force"
+    with TestClient(application(tmp_path), base_url="http://127.0.0.1") as client:
+        page, answer = client.get("/codes/19307"), client.get("/api/codes/19307")
+    assert (page.status_code, f'<p class="notice">{said}</p>' in page.text) == (503, True)
+    assert (answer.status_code, answer.json()) == (503, {"detail": said})
+
+
 def test_an_organization_stands_on_the_page_of_its_payer(site: str) -> None:
     answer = httpx.get(site + "/organizations/anthem_oh?on=2025-10-05")
     assert (answer.status_code, answer.headers["location"]) == (307, "/payers/bcbs?on=2025-10-05#anthem_oh")

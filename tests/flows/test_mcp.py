@@ -42,6 +42,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("modifiers_for", {"code": "19307", "payer": "uhc", "on": ""}, "'' is no date: expected YYYY-MM-DD."),
     ("modifiers_for", {"code": "19307", "payer": "bcbs", "organization": "nobody"}, "Unknown organization of bcbs 'nobody'"),
     ("modifiers_for", {"code": "19307", "payer": "uhc", "line_of_business": "x"}, "Unknown line of business 'x'"),
+    ("modifiers_for", {"code": "19307", "payer": "uhc", "component": "XX"}, "Unknown component 'XX'"),
+    ("explain", {"code": "19307", "payer": "uhc", "modifier": "62", "market": "XX"}, "Unknown market 'XX': expected two letters"),
     ("lookup_code", {"code": ""}, "code is empty: expected a text."),
     ("lookup_code", {"code": "99999"}, "Code 99999 is not among the 235 codes of this release"),
     ("lookup_code", {"code": "99213", "on": "2025-02-30"}, "'2025-02-30' is no date"),
@@ -105,6 +107,26 @@ def changed(release: Path, tmp_path: Path) -> Path:
             ) AS given (changed_table, record_key, change_kind, column_name, old_value, new_value, from_release, to_release, changed_on, source)
         """)
     return tmp_path
+
+
+def test_texts_are_cited_with_what_kind_of_page_they_are_from(told: dict[str, Any]) -> None:
+    samples = "Sample pages about codes, invented in the two layouts, some wrong on purpose"
+    page = {"source_file": "code_pages/96405_coding.txt", "title": samples, "publisher": "payer-reference contributors"}
+    looked_up, found = told["lookup_code"].structured_content, told["search"].structured_content
+    assert page in looked_up["citation"]
+    assert page in found["citation"]
+    assert [text["source_title"] for text in looked_up["answers"][0]["texts"]] == [samples]
+    assert {row["source_title"] for row in found["answers"]} == {samples}
+
+
+def test_component_and_market_are_taken(output: Path, published: object) -> None:
+    given = {"code": "71046", "payer": "medicare", "on": "2025-10-01"}
+    questions = [("modifiers_for", {**given, "component": component}) for component in ("global", "26")]
+    _, *answers = answered(
+        server(output), [*questions, ("explain", {**given, "modifier": "26", "component": "26", "market": "TX"})]
+    )
+    for answer, component in zip(answers, ("global", "26", "26"), strict=True):
+        assert {row["component"] for row in answer.structured_content["answers"]} == {component}
 
 
 def test_the_tools_are_those_documented(told: dict[str, Any]) -> None:

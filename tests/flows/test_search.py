@@ -80,11 +80,23 @@ def test_a_row_in_full(connection: Connection) -> None:
         "text": "CRNA working without medical direction",
         "licence": "CC0-1.0",
         "source_file": "modifiers/modifier.csv",
+        "source_title": "Modifiers and sets of modifiers",
     }
 
 
 def test_a_code_without_a_text_has_none(connection: Connection) -> None:
     assert connection.execute("SELECT text, licence FROM search_codes('20553', max_rows := 1)").fetchall() == [(None, None)]
+
+
+SAMPLES = "Sample pages about codes, invented in the two layouts, some wrong on purpose"
+
+
+def test_texts_say_what_kind_of_page_they_are_from(connection: Connection, output: Path) -> None:
+    found = connection.execute("SELECT source_file, source_title FROM search_codes('chemo lesion', max_rows := 1)").fetchall()
+    assert found == [("code_pages/96406_coding.txt", SAMPLES)]
+    run = CliRunner().invoke(cli.app, ["search", "chemo lesion", "--limit", "1", "--output", str(output)])
+    assert " code_pages " in run.stdout
+    assert f"code_pages: {SAMPLES}\n" in run.stderr
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
