@@ -21,6 +21,17 @@ def as_csv(found: Found) -> str:
     return written.getvalue()
 
 
+def test_every_view_and_macro_has_a_question(connection: duckdb.DuckDBPyConnection) -> None:
+    query = """
+        SELECT view_name FROM duckdb_views() WHERE NOT internal
+        UNION SELECT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal
+    """
+    names = {name for (name,) in connection.execute(query).fetchall()}
+    asked_for = {name for name in names for query, _ in QUESTIONS if re.search(rf"\b(FROM|JOIN) {name}\b", query)}
+    assert names == asked_for
+    assert len(names) > 25
+
+
 def test_there_are_at_least_25_and_every_one_is_run() -> None:
     assert len(QUESTIONS) == len(re.findall(r"^## ", TEXT, flags=re.MULTILINE)) >= 25
 
