@@ -22,7 +22,9 @@ class Line(NamedTuple):
     payer: str
     code: str
     modifiers: tuple[tuple[int, str], ...]
-    """Place from 1 to 4 and modifier, without the empty places."""
+    """Place from 1 to 4 and modifier, without the empty places, each where it stands first."""
+    repeated: tuple[tuple[int, str], ...]
+    """Modifiers that stand again, with the place of the second."""
     units: Decimal
     service_date: date
     judged_on: date
@@ -123,13 +125,15 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
     if fault or units is None or day is None:
         name, reason = fault or ("*", "")
         return Refused(number, cells["claim"], cells["line"], name, cells[name], reason)
+    placed = [(slot, str(_upper(cells[name]))) for slot, name in enumerate(MODIFIERS, start=1) if cells[name]]
     return Line(
         source_row=number,
         claim=str(cells["claim"]),
         line=str(cells["line"]),
         payer=str(cells["payer"]),
         code=str(_upper(cells["code"])),
-        modifiers=tuple((slot, str(_upper(cells[name]))) for slot, name in enumerate(MODIFIERS, start=1) if cells[name]),
+        modifiers=_at_their(1, placed),
+        repeated=_at_their(2, placed),
         units=units,
         service_date=day,
         judged_on=on or day,
@@ -138,6 +142,12 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
         place_of_service=cells["place_of_service"],
         diagnosis=cells["diagnosis"],
     )
+
+
+def _at_their(time: int, placed: list[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
+    """Modifiers where they stand for the first, second, ... time."""
+    names = [name for _, name in placed]
+    return tuple((slot, name) for at, (slot, name) in enumerate(placed, start=1) if names[:at].count(name) == time)
 
 
 def _units(text: str) -> Decimal | None:

@@ -304,6 +304,12 @@ def of_group(rule_id: str, fit: Fit, value: str, medicare: str) -> Found:
     )
 
 
+def modifiers_stand_once(_facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]:
+    """Each modifier once on a line."""
+    for slot, modifier in line.repeated:
+        yield Found("modifiers.repeated", "warning", f"modifier_{slot}", modifier)
+
+
 def modifiers_go_together(facts: Facts, line: Line, scope: Scope) -> Iterator[Found]:
     """No two members of an exclusive set. The same members are told once, by the nearest set."""
     told: set[str] = set()
@@ -355,6 +361,7 @@ RULES: tuple[Callable[[Facts, Line, Scope], Iterator[Found]], ...] = (
     place_is_listed,
     diagnoses_are_listed,
     modifiers_are_allowed,
+    modifiers_stand_once,
     modifiers_go_together,
     modifiers_stand_in_order,
     anesthesia_names_its_performer,

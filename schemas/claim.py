@@ -51,6 +51,7 @@ CHECK_RULES = (
     CheckRule("modifier.effect", "Modifier {value} changes what {code} is paid: {detail}"),
     CheckRule("modifier.visits_only", "Modifier {value} belongs on visits, and {code} is none: {detail}", _NOBODY),
     CheckRule("modifier.multiple_on_add_on", "Modifier {value} stands on the add-on code {code}: {detail}", _NOBODY),
+    CheckRule("modifiers.repeated", "Modifier {value} stands more than once on the line; it was judged once."),
     CheckRule("modifiers.exclusive", "Modifiers {value} exclude each other on one line: {detail}", _NOBODY),
     CheckRule("modifiers.exclusive_on_claim", "Modifiers {value} exclude each other on one claim for {code}: {detail}", _NOBODY),
     CheckRule("modifiers.position", "Modifier {value} stands before {other}, which belongs first: {detail}", _NOBODY),

@@ -256,6 +256,38 @@ def test_a_repeated_line_points_to_the_first(output: Path, tmp_path: Path) -> No
     ]
 
 
+WARNED = ("modifiers.repeated", "warning")
+
+
+@pytest.mark.parametrize(
+    ("modifiers", "expected"),
+    [
+        ("25,25,,", [("modifier.visits_only", "error", "modifier_1", "25"), (*WARNED, "modifier_2", "25")]),
+        ("25,,25,25", [("modifier.visits_only", "error", "modifier_1", "25"), (*WARNED, "modifier_3", "25")]),
+        (",zz9,ZZ9,", [("modifier.malformed", "error", "modifier_2", "ZZ9"), (*WARNED, "modifier_3", "ZZ9")]),
+        (",25,,", [("modifier.visits_only", "error", "modifier_2", "25")]),
+        ("59,59,,", [(*WARNED, "modifier_2", "59")]),
+    ],
+    ids=["twice", "three times", "malformed", "after a gap", "nothing else to tell"],
+)
+def test_a_modifier_that_stands_several_times_is_judged_once(
+    output: Path, tmp_path: Path, modifiers: str, expected: list[tuple[str, ...]]
+) -> None:
+    line = f"A,1,Medicare,43239,{modifiers},1,2025-10-15"
+    header = "claim,line,payer,code,modifier_1,modifier_2,modifier_3,modifier_4,units,service_date"
+    _, _, found = checked(output, tmp_path, line, header=header)
+    assert picked(found, "rule_id", "severity", "column_name", "value") == expected
+    repeated = [sentence for (sentence,) in picked(found, "sentence", family="modifiers.repeated")]
+    assert repeated in ([], [f"Modifier {expected[-1][-1]} stands more than once on the line; it was judged once."])
+
+
+def test_the_order_of_modifiers_passes_over_an_empty_place(output: Path, tmp_path: Path) -> None:
+    header = "claim,line,payer,code,modifier_1,modifier_2,modifier_3,modifier_4,units,service_date,state"
+    lines = ("A,1,BCBS of NC,00406,P3,,,AA,1,2026-04-01,NC", "B,1,BCBS of NC,00406,,AA,,P3,1,2026-04-01,NC")
+    _, _, found = checked(output, tmp_path, *lines, header=header)
+    assert picked(found, "claim", "rule_id", "value", family="modifiers") == [("A", "modifiers.position", "P3")]
+
+
 def test_an_unknown_payer_hears_medicares_answer_and_no_rule_of_its_own(output: Path, tmp_path: Path) -> None:
     _, _, found = checked(output, tmp_path, "A,1,Humana,00406,,,1,2025-10-15,", "B,1,Humana,33533,62,,1,2025-10-15,")
     assert {row["severity"] for row in found} == {"unknown"}

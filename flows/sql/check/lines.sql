@@ -73,18 +73,21 @@ FROM (
     WHERE coalesce(line.modifier_1, line.modifier_2, line.modifier_3, line.modifier_4) IS NOT NULL
 ) AS sets;
 
+-- A modifier that stands several times is judged once, where it stands first; an empty place between two is none.
 CREATE TEMP TABLE set_member AS
 SELECT
     placed.set_id,
-    placed.slot,
-    placed.modifier
+    min(placed.slot) AS slot,
+    placed.modifier,
+    list_sort(list(placed.slot))[2] AS repeated_slot
 FROM (
     SELECT sets.set_id, 1 AS slot, sets.modifier_1 AS modifier FROM modifier_set AS sets
     UNION ALL SELECT sets.set_id, 2, sets.modifier_2 FROM modifier_set AS sets
     UNION ALL SELECT sets.set_id, 3, sets.modifier_3 FROM modifier_set AS sets
     UNION ALL SELECT sets.set_id, 4, sets.modifier_4 FROM modifier_set AS sets
 ) AS placed
-WHERE placed.modifier IS NOT NULL;
+WHERE placed.modifier IS NOT NULL
+GROUP BY placed.set_id, placed.modifier;
 
 -- A line without modifiers has no set.
 CREATE TEMP TABLE claim_line AS

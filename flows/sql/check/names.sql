@@ -1,4 +1,4 @@
--- Payers, codes, modifiers, places and diagnoses that nobody lists, or not on that day; lines that come twice.
+-- Payers, codes, modifiers, places and diagnoses that nobody lists, or not on that day; lines and modifiers that come twice.
 
 CREATE TEMP TABLE name_finding AS
 SELECT
@@ -153,3 +153,10 @@ FROM (
 ) AS numbered
 JOIN given_line AS line
     ON line.claim_id = numbered.claim_id AND line.line = numbered.line AND line.source_row > numbered.first_row;
+
+-- Nobody published what a repeated modifier means in general, so it is no error.
+INSERT INTO name_finding
+SELECT line.source_row, 'modifiers.repeated', 'warning', 'modifier_' || member.repeated_slot, member.modifier, NULL, NULL, NULL, NULL, false
+FROM claim_line AS line
+JOIN set_member AS member ON member.set_id = line.set_id
+WHERE member.repeated_slot IS NOT NULL;
