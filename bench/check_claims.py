@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.claim import LONGEST_LINE, MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
+from schemas.claim import ADVICE, LONGEST_LINE, MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
 from schemas.vocabulary import BEGINNING, LINES_OF_BUSINESS, MARKETS
 
 _SHOWN = 200
@@ -106,8 +106,8 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
         ),
         (
             "service_date",
-            day is None,
-            f"service_date: expected year, month and day such as 2025-10-01 or 20251001, from {BEGINNING} on.",
+            day is None or day < BEGINNING,
+            _about_day(cells["service_date"] or "", day),
         ),
         ("state", state not in (None, *MARKETS[1:]), "state: expected two letters such as TX, or nothing."),
         (
@@ -161,10 +161,21 @@ def _day(text: str) -> date | None:
     if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}", text):
         return None
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day >= BEGINNING else None
+
+
+def _about_day(text: str, day: date | None) -> str:
+    expected = f"service_date: expected year, month and day such as 2025-10-15 or 20251015, from {BEGINNING} on."
+    says = looks_like("service_date", text) if day is None else ""
+    return f"{expected} {text} {says}." if says else expected
+
+
+def looks_like(column_name: str, text: str) -> str:
+    """What a value that is not written as expected looks like."""
+    fitting = (advice.says for advice in ADVICE if advice.column_name == column_name and re.fullmatch(advice.pattern, text))
+    return next(fitting, "")
 
 
 def _upper(text: str | None) -> str | None:

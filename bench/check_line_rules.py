@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from bench.check_claims import Line
+from bench.check_claims import Line, looks_like
 from bench.check_facts import PUBLISHED_TIERS, Facts, Row, Scope, cited, covering, in_force, is_after
 from schemas.vocabulary import CODE_PATTERN, COMPONENTS, MODIFIER_PATTERN
 
@@ -62,7 +62,7 @@ def code_is_in_force(facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]
         return
     is_stale = is_after(facts.fee_releases, line.judged_on)
     if not re.match(CODE_PATTERN, line.code):
-        yield Found("code.malformed", "error", "code", line.code, is_stale=is_stale)
+        yield Found("code.malformed", "error", "code", line.code, detail=_advice("code", line.code), is_stale=is_stale)
     elif not spans:
         yield Found("code.unknown", "unknown", "code", line.code, is_stale=is_stale)
     else:
@@ -98,13 +98,18 @@ def modifiers_are_in_force(facts: Facts, line: Line, _scope: Scope) -> Iterator[
         release = covering(facts, "cms_hcpcs", line.judged_on)
         title = release["title"] if release else None
         if not re.match(MODIFIER_PATTERN, modifier):
-            yield Found("modifier.malformed", "error", column, modifier, citation=title)
+            yield Found("modifier.malformed", "error", column, modifier, detail=_advice("modifier", modifier), citation=title)
         elif spans:
             said = ", ".join(map(_span, spans))
             yield Found("modifier.not_in_force", "error", column, modifier, detail=said, citation=cited(spans[0]))
         else:
             severity = "error" if modifier[0].isalpha() and release else "unknown"
             yield Found("modifier.unknown", severity, column, modifier, citation=title)
+
+
+def _advice(column_name: str, value: str) -> str:
+    says = looks_like(column_name, value)
+    return f" It {says}." if says else ""
 
 
 def _span(known: Row) -> str:

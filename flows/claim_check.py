@@ -16,7 +16,7 @@ from flows.claim_files import read_claims
 from flows.names import meanings, name_tables
 from flows.settings import UnknownNameError
 from flows.tables import csv_cells, metadata
-from schemas.claim import CHECK_RULES, ClaimFinding
+from schemas.claim import ADVICE, CHECK_RULES, ClaimFinding
 from schemas.vocabulary import BEGINNING
 from transforms.claim_lines import claim_lines
 
@@ -106,6 +106,7 @@ def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | Non
         connection.unregister("frame")
     del lines
     connection.execute(_told())
+    connection.execute(_advised())
     for family in FAMILIES:
         connection.execute((_SQL / family).read_text(encoding="utf-8"))
     return Judged(height, refused.height, ignored, last_row)
@@ -165,6 +166,16 @@ def _told() -> str:
     """
 
 
+def _advised() -> str:
+    """The macro `advised`: what a value looks like that is not written as its column is, as a sentence; else nothing."""
+    cases = " ".join(
+        f"WHEN named = {_quoted(advice.column_name)} AND regexp_full_match(given, {_quoted(advice.pattern)}) "
+        f"THEN {_quoted(f' It {advice.says}.')}"
+        for advice in ADVICE
+    )
+    return f"CREATE TEMP MACRO advised(named, given) AS CASE {cases} ELSE '' END"
+
+
 def _case(templates: dict[str, str]) -> str:
     cases = (f"WHEN '{rule_id}' THEN {_concatenated(template)}" for rule_id, template in templates.items())
     return f"CASE rule_id {' '.join(cases)} END"
@@ -174,9 +185,13 @@ def _concatenated(template: str) -> str:
     """SQL of a text with names of words in braces; a word that is null is left out."""
     parts = []
     for text, word, _, _ in Formatter().parse(template):
-        quoted = text.replace("'", "''")
-        parts += [f"'{quoted}'"] * bool(text) + [f"word_{word}"] * bool(word)
+        parts += [_quoted(text)] * bool(text) + [f"word_{word}"] * bool(word)
     return f"concat({', '.join(parts)})"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def _last(rows: pl.DataFrame) -> list[int]:

@@ -28,6 +28,54 @@ class CheckRule(NamedTuple):
     """Added where the severity is `unknown`."""
 
 
+class Advice(NamedTuple):
+    """What a value looks like that is not written as expected. It guesses no value: it says what to do about the column."""
+
+    column_name: str
+    """`service_date`, `code` or `modifier`."""
+    pattern: str
+    """Of the whole value; without anchors."""
+    says: str
+
+
+_NUMBER = "looks like a number from a spreadsheet: format the column as text"
+ADVICE = (
+    Advice(
+        "service_date",
+        r"([0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2})( [0-9:.]{1,16}( [AaPp][Mm])?)?",
+        "looks like month/day/year or day/month/year: write the year first",
+    ),
+    Advice(
+        "service_date",
+        r"[0-9]{5}(\.[0-9]{1,16})?",
+        "looks like a spreadsheet's day number: format the column as a date",
+    ),
+    Advice("service_date", r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}", "is no day of the calendar, read as year, month and day"),
+    Advice(
+        "service_date",
+        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}",
+        "has the year first: write month and day in two figures each, with hyphens between",
+    ),
+    Advice("service_date", r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.Z+-]{1,32}", "carries a time of day: write the day without it"),
+    Advice(
+        "code",
+        r"[1-9][0-9]{0,3}",
+        "may have lost leading zeros: a spreadsheet drops them, and CPT codes have five characters, such as 00406",
+    ),
+    Advice("code", r"[0-9]{1,5}\.0+", _NUMBER),
+    Advice(
+        "code",
+        r"[0-9A-Z]{5}([ ,;/-]+[0-9A-Z]{2}){1,4}",
+        "looks like a code with modifiers: write those in modifier_1 to modifier_4",
+    ),
+    Advice("modifier", r"[0-9]{1,2}\.0+", _NUMBER),
+    Advice(
+        "modifier",
+        r"[0-9A-Z]{2}([ ,;/|-]+[0-9A-Z]{2})+",
+        "looks like several modifiers: write one a column, in modifier_1 to modifier_4",
+    ),
+)
+"""The first whose pattern fits is said."""
 _NOBODY = " {unpublished}{beside}"
 """That no published rule of the payer is known; for others than Medicare, that Medicare's answer stands beside."""
 CHECK_RULES = (
@@ -35,10 +83,12 @@ CHECK_RULES = (
     CheckRule("line.repeated", "Line {value} of claim {other} comes again."),
     CheckRule("payer.unknown", "'{value}' means none of the payers for certain, so no payer's rule was asked: {detail}"),
     CheckRule("payer.licensee_open", "Only what holds for every licensee was asked: {detail}"),
-    CheckRule("code.malformed", "'{value}' is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F."),
+    CheckRule(
+        "code.malformed", "'{value}' is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F.{detail}"
+    ),
     CheckRule("code.unknown", "No source of this release lists the code {value}."),
     CheckRule("code.not_in_force", "No source lists the code {value} on {day}; {detail}"),
-    CheckRule("modifier.malformed", "'{value}' is no modifier: expected two figures or capital letters."),
+    CheckRule("modifier.malformed", "'{value}' is no modifier: expected two figures or capital letters.{detail}"),
     CheckRule("modifier.unknown", "No source of this release lists the modifier {value}."),
     CheckRule("modifier.not_in_force", "The modifier {value} is not in force on {day}: {detail}."),
     CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}."),

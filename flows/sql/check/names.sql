@@ -66,6 +66,7 @@ SELECT
     line.code,
     NULL,
     CASE
+        WHEN rule_id = 'code.malformed' THEN advised('code', line.code)
         WHEN listed.listed_until IS NOT NULL THEN 'it was listed until ' || listed.listed_until
             || coalesce(' and is again from ' || listed.listed_from, '') || '.'
         WHEN listed.is_absence_published THEN 'it is listed from ' || listed.listed_from || '.'
@@ -96,7 +97,7 @@ SELECT
     'modifier_' || line.slot,
     line.modifier,
     NULL,
-    known.spans,
+    CASE WHEN rule_id = 'modifier.malformed' THEN advised('modifier', line.modifier) ELSE known.spans END,
     coalesce(known.citation, covered.title),
     NULL,
     false
