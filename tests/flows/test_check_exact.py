@@ -369,6 +369,18 @@ def test_files_as_programs_write_them(output: Path, tmp_path: Path, content: byt
     assert found.select("source_row", "claim", "rule_id").rows() == [("2", "A", "modifier.not_allowed")]
 
 
+def test_a_payer_is_quoted_as_it_is_written_in_whichever_encoding(output: Path, tmp_path: Path) -> None:
+    """A file is UTF-8, a line that is no UTF-8 is Windows-1252, and a byte that neither knows spoils no other line."""
+    names = ("Médicare".encode(), "Médicare".encode("cp1252"), b"M\x81dicare")
+    lines = [name.join((b"A,%d," % number, b",43239,,,1,2025-10-15,")) for number, name in enumerate(names, start=1)]
+    claims, out = tmp_path / "claims.csv", tmp_path / "findings.csv"
+    claims.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join([HEADER.encode(), *lines]))
+    CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output)])
+    found = pl.read_csv(out, infer_schema=False)
+    assert found["value"].to_list() == ["Médicare", "Médicare", "M\ufffddicare"]
+    assert found["sentence"].str.extract("No alias is known for ('.*')").to_list() == ["'médicare'", "'médicare'", "'m dicare'"]
+
+
 @pytest.mark.parametrize("body", ["", "A,1,x\n", '"\n'], ids=["header alone", "a cell short", "a quotation mark"])
 def test_a_file_of_which_no_line_can_be_judged(output: Path, tmp_path: Path, body: str) -> None:
     _, said, found = checked(output, tmp_path, body.strip())
