@@ -212,7 +212,7 @@ def _answered(facts: Facts, line: Line, scope: Scope, modifier: str) -> Found | 
         _severity(disposition, answer["tier"] if answer else None),
         "",
         modifier,
-        detail=answer["reason"] if answer else _no_answer(facts, scope, modifier),
+        detail=answer["reason"] if answer else _no_answer(facts, line, scope, modifier),
         effect_percent=percent,
         effect_units=units,
         effect_formula=formula,
@@ -255,10 +255,15 @@ def _severity(disposition: str, tier: str | None) -> str:
     return "error" if disposition == "not_allowed" and tier in PUBLISHED_TIERS else "warning"
 
 
-def _no_answer(facts: Facts, scope: Scope, modifier: str) -> str:
+def _no_answer(facts: Facts, line: Line, scope: Scope, modifier: str) -> str:
     if modifier not in facts.governed:
         return "No rule here names the modifier."
-    return "Nobody is asked." if scope.payer_id is None else "Nothing here answers for the code on that day."
+    return unasked(line) if scope.payer_id is None else "Nothing here answers for the code on that day."
+
+
+def unasked(line: Line) -> str:
+    """What is said where the payer is not known."""
+    return f"No payer's rules were asked, because '{line.payer}' means none of the five payers for certain."
 
 
 def fits(facts: Facts, line: Line, scope: Scope, kind: str) -> list[Fit]:

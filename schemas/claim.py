@@ -77,11 +77,15 @@ ADVICE = (
 )
 """The first whose pattern fits is said."""
 _NOBODY = " {unpublished}{beside}"
-"""That no published rule of the payer is known; for others than Medicare, that Medicare's answer stands beside."""
+"""That no published rule of the payer is known; for others than Medicare, that Medicare's answer is shown beside."""
 CHECK_RULES = (
     CheckRule("line.refused", "{detail}"),
     CheckRule("line.repeated", "Line {value} of claim {other} comes again."),
-    CheckRule("payer.unknown", "'{value}' means none of the payers for certain, so no payer's rule was asked: {detail}"),
+    CheckRule(
+        "payer.unknown",
+        "'{value}' means none of the five payers for certain, by any alias known here: {detail} So no payer's rules were asked; "
+        "Medicare's answers are shown beside. How a name is read: payref payers resolve NAME.",
+    ),
     CheckRule("payer.licensee_open", "Only what holds for every licensee was asked: {detail}"),
     CheckRule(
         "code.malformed", "'{value}' is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F.{detail}"

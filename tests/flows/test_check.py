@@ -76,6 +76,38 @@ def test_a_kind_of_finding(output: Path, tmp_path: Path, line: str, expected: tu
     assert expected in [tuple(row[name] for name in names) for row in found]
 
 
+@pytest.mark.parametrize(
+    ("payer", "state", "severity", "answer_rule", "because", "citation"),
+    [
+        (
+            "Medicare",
+            "",
+            "unknown",
+            "not_together.50_lt",
+            "50 already means both sides, and LT names one of them. No published rule of Medicare about it is known here.",
+            "RVU25D.pdf, record layout, CMS, field Bilateral Surgery",
+        ),
+        (
+            "BCBSND",
+            "ND",
+            "error",
+            "bcbs_nd.not_together.50_lt",
+            "Blue Cross Blue Shield of North Dakota wants no LT and no RT where 50 fits.",
+            "Bilateral Procedures, NDRP-Surg-008, Blue Cross Blue Shield of North Dakota, "
+            "bcbsndreimbursementpolicy.com, right and left modifiers",
+        ),
+    ],
+)
+def test_50_with_lt_cites_whom_its_sentence_speaks_of(
+    output: Path, tmp_path: Path, payer: str, state: str, severity: str, answer_rule: str, because: str, citation: str
+) -> None:
+    _, _, found = checked(output, tmp_path, f"A,1,{payer},19307,50,LT,1,2025-10-15,{state}")
+    told = [row for row in found if row["rule_id"] == "modifiers.exclusive"]
+    names = ("severity", "answer_rule_id", "sentence", "citation")
+    sentence = f"Modifiers 50 LT exclude each other on one line: {because}"
+    assert [tuple(row[name] for name in names) for row in told] == [(severity, answer_rule, sentence, citation)]
+
+
 DAY = "service_date: expected year, month and day such as 2025-10-15 or 20251015, from 1966-07-01 on."
 NO_CODE = "is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F."
 NO_MODIFIER = "is no modifier: expected two figures or capital letters."

@@ -10,7 +10,7 @@ from flows import cli
 from tests.flows.claim_builders import HEADER, checked, enriched, picked
 
 WIDE = f"{HEADER},place_of_service,diagnosis,line_of_business"
-NOBODYS = "No published rule of Aetna about it is known here. Medicare's answer stands beside."
+NOBODYS = "No published rule of Aetna about it is known here. Medicare's answer is shown beside."
 
 
 @pytest.fixture(scope="module")
@@ -298,8 +298,15 @@ def test_an_unknown_payer_hears_medicares_answer_and_no_rule_of_its_own(output: 
         ("payer.unknown", "", ""),
     ]
     by_rule = {row["rule_id"]: row for row in found}
+    unasked = "No payer's rules were asked, because 'Humana' means none of the five payers for certain."
+    beside = "Medicare's answer is shown beside."
+    assert by_rule["payer.unknown"]["sentence"] == (
+        "'Humana' means none of the five payers for certain, by any alias known here: Not one of the five payers: Humana, an insurer "
+        "of its own. So no payer's rules were asked; Medicare's answers are shown beside. How a name is read: payref payers resolve NAME."
+    )
+    assert by_rule["modifier.not_published"]["sentence"] == f"Modifier 62 with 33533: {unasked} {beside}"
     assert by_rule["anesthesia.no_performer"]["sentence"].endswith(
-        "Whose rule answers is not known. Medicare's answer stands beside."
+        f": Medicare pays an anesthesia line by its performer modifier, so exactly one has to be there. {unasked} {beside}"
     )
     assert by_rule["modifier.not_published"]["citation"].startswith("National Physician Fee Schedule Relative Value File")
 
@@ -308,7 +315,9 @@ def test_a_plan_under_medicares_name_is_not_medicare(output: Path, tmp_path: Pat
     line = "A,1,Medicare,33533,,,2,2025-10-15,,,,Medicare Advantage"
     _, _, found = checked(output, tmp_path, line, header=WIDE)
     assert picked(found, "rule_id", "severity") == [("units.over_limit_of_day", "unknown")]
-    assert found[0]["sentence"].endswith("No published rule of the plan about it is known here. Medicare's answer stands beside.")
+    assert found[0]["sentence"].endswith(
+        "No published rule of the plan about it is known here. Medicare's answer is shown beside."
+    )
 
 
 def test_every_line_is_judged_or_refused_with_row_and_column(output: Path, tmp_path: Path) -> None:
@@ -378,7 +387,11 @@ def test_a_payer_is_quoted_as_it_is_written_in_whichever_encoding(output: Path, 
     CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output)])
     found = pl.read_csv(out, infer_schema=False)
     assert found["value"].to_list() == ["Médicare", "Médicare", "M\ufffddicare"]
-    assert found["sentence"].str.extract("No alias is known for ('.*')").to_list() == ["'médicare'", "'médicare'", "'m dicare'"]
+    assert found["sentence"].str.extract("No alias is known for ('[^']*')").to_list() == [
+        "'médicare'",
+        "'médicare'",
+        "'m dicare'",
+    ]
 
 
 @pytest.mark.parametrize("body", ["", "A,1,x\n", '"\n'], ids=["header alone", "a cell short", "a quotation mark"])

@@ -39,6 +39,7 @@ SELECT
 FROM days
 JOIN held ON held.judged_on = days.judged_on;
 
+-- Where no payer is meant, `unpublished` is null, and finding_text says so with the name.
 CREATE TEMP TABLE scope AS
 SELECT
     given.scope_id,
@@ -48,11 +49,10 @@ SELECT
     given.market,
     coalesce(given.payer_id = 'medicare' AND coalesce(given.line_of_business, 'medicare_ffs') = 'medicare_ffs', false) AS is_medicare,
     CASE
-        WHEN insurer.payer_id IS NULL THEN 'Whose rule answers is not known.'
-        ELSE 'No published rule of ' || CASE WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'the plan' ELSE insurer.payer_name END
-            || ' about it is known here.'
+        WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'No published rule of the plan about it is known here.'
+        ELSE 'No published rule of ' || insurer.payer_name || ' about it is known here.'
     END AS unpublished,
-    CASE WHEN is_medicare THEN '' ELSE ' Medicare''s answer stands beside.' END AS beside
+    CASE WHEN is_medicare THEN '' ELSE ' Medicare''s answer is shown beside.' END AS beside
 FROM given_scope AS given
 LEFT JOIN payer AS insurer ON insurer.payer_id = given.payer_id;
 
