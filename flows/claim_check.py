@@ -9,13 +9,12 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flows.answers import opened
 from flows.claim_files import read_claims
+from flows.claim_findings import known_format, write_findings
 from flows.names import meanings, name_tables
 from flows.settings import UnknownNameError
-from flows.tables import csv_cells, metadata
 from schemas.claim import ADVICE, CHECK_RULES, ClaimFinding
 from schemas.vocabulary import BEGINNING
 from transforms.claim_lines import claim_lines
@@ -23,7 +22,6 @@ from transforms.claim_lines import claim_lines
 _SQL = Path(__file__).parent / "sql" / "check"
 FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.sql", "findings.sql")
 """Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
-FORMATS = (".csv", ".parquet")
 NCCI = {"ncci_ptp": "NCCI pairs", "ncci_mue": "units per line and day", "ncci_addon": "add-on codes without their primary"}
 """Tables that only a release with NCCI's files has rows in, and what is checked by them."""
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
@@ -64,14 +62,13 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
 
     `on` is the day whose rules judge every line; each line's own service date where there is none.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise UnknownNameError(f"{out} has no known format: expected a name that ends in {' or '.join(FORMATS)}.")
+    known_format(out)
     _keep_apart(claims, out, output)
     with opened(output) as connection:
         connection.execute(f"SET threads = {int(threads)}")
         connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         done = judge(connection, claims, on=on)
-        _write(connection, done, out)
+        write_findings(_pieces(connection, done), out)
         codes, not_checked = _coverage(connection)
         return Checked(done.judged, done.refused, _counts(connection, done.refused), done.ignored, codes, not_checked)
 
@@ -205,32 +202,3 @@ def _counts(connection: duckdb.DuckDBPyConnection, refused: int) -> list[tuple[s
     """
     found = [(str(severity), str(rule), int(count)) for severity, rule, count in connection.execute(query).fetchall()]
     return [("refused", "line.refused", refused), *found] if refused else found
-
-
-def _write(connection: duckdb.DuckDBPyConnection, done: Judged, out: Path) -> None:
-    """The findings as one file, which stands under its name only when it is whole."""
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    try:
-        if out.suffix.lower() == ".parquet":
-            _write_parquet(_pieces(connection, done), unfinished)
-        else:
-            _write_csv(findings(connection, done), unfinished)
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _write_parquet(pieces: Iterator[pa.Table], path: Path) -> None:
-    schema = pl.DataFrame(schema=ClaimFinding.polars_schema()).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    described = schema.with_metadata(metadata(ClaimFinding))
-    with pq.ParquetWriter(path, described, compression="zstd") as writer:
-        for piece in pieces:
-            writer.write_table(piece.cast(described))
-
-
-def _write_csv(pieces: Iterator[pl.DataFrame], path: Path) -> None:
-    """Cells that a spreadsheet would run as a formula get an apostrophe in front."""
-    with path.open("wb") as sink:
-        sink.write((",".join(ClaimFinding.column_names()) + "\n").encode())
-        for piece in pieces:
-            piece.select(csv_cells(ClaimFinding)).write_csv(sink, include_header=False)

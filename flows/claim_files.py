@@ -33,14 +33,19 @@ class ClaimFile(NamedTuple):
 
 def read_claims(path: Path) -> ClaimFile:
     """A claim file. Raises UnknownNameError where it cannot be opened or lacks a column."""
-    if path.is_dir():
-        raise UnknownNameError(f"{path} is a folder: expected a claim file, .csv or .parquet.")
-    if not path.is_file():
-        raise UnknownNameError(f"{path} is not there: expected a claim file, .csv or .parquet.")
+    known_file(path)
     try:
         return _from_parquet(path) if path.suffix.lower() == ".parquet" else _from_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UnknownNameError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def known_file(path: Path) -> None:
+    """Raise UnknownNameError where no file is."""
+    if path.is_dir():
+        raise UnknownNameError(f"{path} is a folder: expected a claim file, .csv or .parquet.")
+    if not path.is_file():
+        raise UnknownNameError(f"{path} is not there: expected a claim file, .csv or .parquet.")
 
 
 def _from_parquet(path: Path) -> ClaimFile:

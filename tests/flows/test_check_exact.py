@@ -1,12 +1,9 @@
-"""payref check: pairs, units, add-on codes, days in force, places, diagnoses and broken files, each finding exact."""
+"""payref check: pairs, units, add-on codes, days in force, places and diagnoses, each finding exact."""
 
 from pathlib import Path
 
-import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from flows import cli
 from tests.flows.claim_builders import HEADER, checked, enriched, picked
 
 WIDE = f"{HEADER},place_of_service,diagnosis,line_of_business"
@@ -318,100 +315,3 @@ def test_a_plan_under_medicares_name_is_not_medicare(output: Path, tmp_path: Pat
     assert found[0]["sentence"].endswith(
         "No published rule of the plan about it is known here. Medicare's answer is shown beside."
     )
-
-
-def test_every_line_is_judged_or_refused_with_row_and_column(output: Path, tmp_path: Path) -> None:
-    long = "9" * 200_000
-    lines = (
-        "A,1,Medicare,99213,,,1,2025-10-15,",
-        'A,2,"Medicare,99213,,,1,2025-10-15,',
-        'A,3,"Medi"care,99213,,,1,2025-10-15,',
-        f'A,4,"Medicare",{long},,,1,2025-10-15,',
-        "A,5,Medicare,99213,,,1,2025-10-15",
-        "",
-        ",6,Medicare,99213,,,1,2025-10-15,",
-        "A,7,Medicare,99213,,,1e3,2025-10-15,",
-        "A,8,Medicare,99213,,,1,2025-02-30,",
-        "A,9,Medicare,99213,,,1,1965-01-01,",
-        "A,10,Medicare,99213,,,1,2025-10-15,Texas",
-    )
-    _, said, found = checked(output, tmp_path, *lines)
-    assert picked(found, "source_row", "column_name") == [
-        ("3", "*"),
-        ("4", "*"),
-        ("5", "*"),
-        ("6", "*"),
-        ("8", "claim"),
-        ("9", "units"),
-        ("10", "service_date"),
-        ("11", "service_date"),
-        ("12", "state"),
-    ]
-    assert {row["severity"] for row in found} == {"refused"}
-    assert found[2]["sentence"] == "The line is longer than 100,000 characters."
-    assert "10 lines = 1 judged + 9 refused" in said
-
-
-def test_more_lines_than_a_claim_can_have_are_refused(output: Path, tmp_path: Path) -> None:
-    lines = [f"A,{number},Medicare,99213,,,1,2025-10-15," for number in range(1_000)]
-    _, said, found = checked(output, tmp_path, *lines, "B,1,Medicare,43235,,,1,2025-10-15,")
-    assert "1,001 lines = 1 judged + 1,000 refused" in said
-    assert set(picked(found, "claim", "rule_id", "column_name")) == {("A", "line.refused", "claim")}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        HEADER.encode() + b"\r\nA,1,Medicare,33533,62,,1,2025-10-15,\r\n",
-        HEADER.encode() + b"\rA,1,Medicare,33533,62,,1,2025-10-15,",
-        b"\xef\xbb\xbf" + HEADER.encode() + b"\nA,1,Medicare,33533,62,,1,2025-10-15,",
-        HEADER.upper().replace(",", " , ").encode() + b"\n A , 1 , medicare ,33533, 62 ,, 1 ,20251015,",
-        HEADER.encode() + b'\n"A","1","Medicare","33533","62","","1","2025-10-15",""\n',
-    ],
-    ids=["Windows", "old Mac", "byte order mark", "blanks and capitals", "all quoted"],
-)
-def test_files_as_programs_write_them(output: Path, tmp_path: Path, content: bytes) -> None:
-    claims, out = tmp_path / "claims.csv", tmp_path / "findings.csv"
-    claims.write_bytes(content)
-    CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output)])
-    found = pl.read_csv(out, infer_schema=False)
-    assert found.select("source_row", "claim", "rule_id").rows() == [("2", "A", "modifier.not_allowed")]
-
-
-def test_a_payer_is_quoted_as_it_is_written_in_whichever_encoding(output: Path, tmp_path: Path) -> None:
-    """A file is UTF-8, a line that is no UTF-8 is Windows-1252, and a byte that neither knows spoils no other line."""
-    names = ("Médicare".encode(), "Médicare".encode("cp1252"), b"M\x81dicare")
-    lines = [name.join((b"A,%d," % number, b",43239,,,1,2025-10-15,")) for number, name in enumerate(names, start=1)]
-    claims, out = tmp_path / "claims.csv", tmp_path / "findings.csv"
-    claims.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join([HEADER.encode(), *lines]))
-    CliRunner().invoke(cli.app, ["check", str(claims), "--out", str(out), "--output", str(output)])
-    found = pl.read_csv(out, infer_schema=False)
-    assert found["value"].to_list() == ["Médicare", "Médicare", "M\ufffddicare"]
-    assert found["sentence"].str.extract("No alias is known for ('[^']*')").to_list() == [
-        "'médicare'",
-        "'médicare'",
-        "'m dicare'",
-    ]
-
-
-@pytest.mark.parametrize("body", ["", "A,1,x\n", '"\n'], ids=["header alone", "a cell short", "a quotation mark"])
-def test_a_file_of_which_no_line_can_be_judged(output: Path, tmp_path: Path, body: str) -> None:
-    _, said, found = checked(output, tmp_path, body.strip())
-    lines = body.count("\n")
-    assert f"{lines} lines = 0 judged + {lines} refused; {lines} findings" in said
-    assert len(found) == lines
-
-
-def test_parquet_rows_without_a_number_are_refused(output: Path, tmp_path: Path) -> None:
-    codes = {
-        "code": ["99213"] * 2,
-        "payer": ["Medicare"] * 2,
-        "service_date": pl.Series(["2025-10-15 08:00"] * 2).str.to_datetime(),
-    }
-    rows = pl.DataFrame({"claim": [1, None], "line": [1, 2], "units": [1, 1], **codes})
-    rows.write_parquet(tmp_path / "claims.parquet")
-    called = ["check", str(tmp_path / "claims.parquet"), "--out", str(tmp_path / "f.parquet"), "--output", str(output)]
-    done = CliRunner().invoke(cli.app, called)
-    assert "2 lines = 1 judged + 1 refused" in done.stdout
-    written = pl.read_parquet(tmp_path / "f.parquet")
-    assert written.select("source_row", "rule_id", "column_name").rows() == [(2, "line.refused", "claim")]
