@@ -122,7 +122,9 @@ def place_is_listed(facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]:
     if line.place_of_service is None or release is None:
         return
     if not any(in_force(place, line.judged_on) for place in facts.places.get(line.place_of_service, [])):
-        yield Found("place_of_service.unknown", "error", "place_of_service", line.place_of_service, citation=release["title"])
+        name = "place_of_service"
+        detail = _advice(name, line.place_of_service)
+        yield Found("place_of_service.unknown", "error", name, line.place_of_service, detail=detail, citation=release["title"])
 
 
 def diagnoses_are_listed(facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]:

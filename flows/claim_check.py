@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from errno import ENOENT
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
@@ -74,7 +75,9 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
 
 
 def _keep_apart(claims: Path, out: Path, output: Path) -> None:
-    """Findings may stand anywhere but in place of the claims or within a release. Raises UnknownNameError."""
+    """Findings may stand in any folder but in place of the claims or within a release. Raises UnknownNameError and OSError."""
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(ENOENT, "its folder is not there")
     if out.resolve() == claims.resolve():
         raise UnknownNameError(f"{out} is the claim file itself: expected another file for the findings. Nothing was written.")
     if out.resolve().is_relative_to((output / "releases").resolve()):

@@ -32,7 +32,7 @@ class Advice(NamedTuple):
     """What a value looks like that is not written as expected. It guesses no value: it says what to do about the column."""
 
     column_name: str
-    """`service_date`, `code` or `modifier`."""
+    """`service_date`, `code`, `modifier` or `place_of_service`."""
     pattern: str
     """Of the whole value; without anchors."""
     says: str
@@ -74,6 +74,8 @@ ADVICE = (
         r"[0-9A-Z]{2}([ ,;/|-]+[0-9A-Z]{2})+",
         "looks like several modifiers: write one a column, in modifier_1 to modifier_4",
     ),
+    Advice("place_of_service", r"[0-9]", "may have lost a leading zero: a spreadsheet drops it, and CMS writes 02, not 2"),
+    Advice("place_of_service", r"[0-9]{1,2}\.0+", _NUMBER),
 )
 """The first whose pattern fits is said."""
 _NOBODY = " {unpublished}{beside}"
@@ -95,7 +97,7 @@ CHECK_RULES = (
     CheckRule("modifier.malformed", "'{value}' is no modifier: expected two figures or capital letters.{detail}"),
     CheckRule("modifier.unknown", "No source of this release lists the modifier {value}."),
     CheckRule("modifier.not_in_force", "The modifier {value} is not in force on {day}: {detail}."),
-    CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}."),
+    CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}.{detail}"),
     CheckRule("diagnosis.unknown", "ICD-10-CM lists no diagnosis {value} on {day}."),
     CheckRule("modifier.not_allowed", "Modifier {value} is not allowed with {code}: {detail}", _NOBODY),
     CheckRule("modifier.not_paid", "{code} with modifier {value} is not paid: {detail}", _NOBODY),

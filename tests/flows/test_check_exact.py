@@ -236,12 +236,29 @@ def test_places_and_diagnoses_of_the_list_that_covers_the_day(output: Path, tmp_
         "B,1,Medicare,99213,,,1,2025-11-15,,22,A00.0 Z99,",
         "C,1,Medicare,99213,,,1,2026-02-15,,22,Z99,",
         "D,1,Medicare,99213,,,1,2025-10-15,,7,,",
+        "E,1,Medicare,99213,,,1,2025-10-15,,11.0,,",
     )
     _, _, found = checked(output, tmp_path, *lines, header=WIDE)
     assert picked(found, "claim", "rule_id", "severity", "value", "sentence", "citation") == [
         ("B", "diagnosis.unknown", "error", "Z99", "ICD-10-CM lists no diagnosis Z99 on 2025-11-15.", "ICD-10-CM of November"),
         ("B", "place_of_service.unknown", "error", "22", "CMS lists no place of service 22 on 2025-11-15.", "Places of service"),
-        ("D", "place_of_service.unknown", "error", "7", "CMS lists no place of service 7 on 2025-10-15.", "Places of service"),
+        (
+            "D",
+            "place_of_service.unknown",
+            "error",
+            "7",
+            "CMS lists no place of service 7 on 2025-10-15. It may have lost a leading zero: a spreadsheet drops it, and CMS writes 02, "
+            "not 2.",
+            "Places of service",
+        ),
+        (
+            "E",
+            "place_of_service.unknown",
+            "error",
+            "11.0",
+            "CMS lists no place of service 11.0 on 2025-10-15. It looks like a number from a spreadsheet: format the column as text.",
+            "Places of service",
+        ),
     ]
 
 

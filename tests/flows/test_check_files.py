@@ -161,6 +161,13 @@ def test_a_missing_claim_file_is_told_first(tmp_path: Path, options: tuple[str, 
     assert str(done.exception) == f"{tmp_path / 'claims.csv'} is not there: expected a claim file, .csv or .parquet."
 
 
+def test_a_folder_that_is_not_there_is_told_before_a_line_is_judged(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "claims.csv").write_text("no claims", encoding="utf-8")
+    out = tmp_path / "gone" / "findings.csv"
+    done = CliRunner().invoke(cli.app, ["check", str(tmp_path / "claims.csv"), "--out", str(out), "--output", str(output)])
+    assert (done.exit_code, done.stderr) == (3, f"{out} cannot be written: its folder is not there.\n")
+
+
 def test_then_a_missing_name_for_the_findings(tmp_path: Path) -> None:
     (tmp_path / "march.csv").write_text(HEADER, encoding="utf-8")
     done = CliRunner().invoke(cli.app, ["check", str(tmp_path / "march.csv"), "--output", str(tmp_path)])

@@ -120,7 +120,9 @@ LEFT JOIN covered_day AS covered ON covered.source = 'cms_hcpcs' AND covered.jud
 
 -- Lists of places and diagnoses are complete on every day that a release covers; on other days nothing is said.
 INSERT INTO name_finding
-SELECT line.source_row, 'place_of_service.unknown', 'error', 'place_of_service', line.place_of_service, NULL, NULL, given.title, NULL, false
+SELECT
+    line.source_row, 'place_of_service.unknown', 'error', 'place_of_service', line.place_of_service, NULL,
+    advised('place_of_service', line.place_of_service), given.title, NULL, false
 FROM given_line AS line
 JOIN covered_day AS given ON given.source = 'cms_pos' AND given.judged_on = line.judged_on
 ANTI JOIN place_of_service AS place
