@@ -76,12 +76,12 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
 
 def _keep_apart(claims: Path, out: Path, output: Path) -> None:
     """Findings may stand in any folder but in place of the claims or within a release. Raises UnknownNameError and OSError."""
-    if not out.absolute().parent.is_dir():
-        raise FileNotFoundError(ENOENT, "its folder is not there")
     if out.resolve() == claims.resolve():
         raise UnknownNameError(f"{out} is the claim file itself: expected another file for the findings. Nothing was written.")
     if out.resolve().is_relative_to((output / "releases").resolve()):
         raise UnknownNameError(f"{out} lies within a published release: expected a file of your own. Nothing was written.")
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(ENOENT, "its folder is not there")
 
 
 def _coverage(connection: duckdb.DuckDBPyConnection) -> tuple[int, list[str]]:
