@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from schemas.claim import LONGEST_LINE, MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
+from schemas.claim import ADVICE, LONGEST_LINE, MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
 from schemas.vocabulary import BEGINNING, LINES_OF_BUSINESS, MARKETS
 
 _SHOWN = 200
@@ -22,7 +22,9 @@ class Line(NamedTuple):
     payer: str
     code: str
     modifiers: tuple[tuple[int, str], ...]
-    """Place from 1 to 4 and modifier, without the empty places."""
+    """Place from 1 to 4 and modifier, without the empty places, each where it stands first."""
+    repeated: tuple[tuple[int, str], ...]
+    """Modifiers that stand again, with the place of the second."""
     units: Decimal
     service_date: date
     judged_on: date
@@ -104,8 +106,8 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
         ),
         (
             "service_date",
-            day is None,
-            f"service_date: expected year, month and day such as 2025-10-01 or 20251001, from {BEGINNING} on.",
+            day is None or day < BEGINNING,
+            _about_day(cells["service_date"] or "", day),
         ),
         ("state", state not in (None, *MARKETS[1:]), "state: expected two letters such as TX, or nothing."),
         (
@@ -123,13 +125,15 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
     if fault or units is None or day is None:
         name, reason = fault or ("*", "")
         return Refused(number, cells["claim"], cells["line"], name, cells[name], reason)
+    placed = [(slot, str(_upper(cells[name]))) for slot, name in enumerate(MODIFIERS, start=1) if cells[name]]
     return Line(
         source_row=number,
         claim=str(cells["claim"]),
         line=str(cells["line"]),
         payer=str(cells["payer"]),
         code=str(_upper(cells["code"])),
-        modifiers=tuple((slot, str(_upper(cells[name]))) for slot, name in enumerate(MODIFIERS, start=1) if cells[name]),
+        modifiers=_at_their(1, placed),
+        repeated=_at_their(2, placed),
         units=units,
         service_date=day,
         judged_on=on or day,
@@ -138,6 +142,12 @@ def _judged(number: int, cells: Cells, *, lines_of_claim: int, on: date | None) 
         place_of_service=cells["place_of_service"],
         diagnosis=cells["diagnosis"],
     )
+
+
+def _at_their(time: int, placed: list[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
+    """Modifiers where they stand for the first, second, ... time."""
+    names = [name for _, name in placed]
+    return tuple((slot, name) for at, (slot, name) in enumerate(placed, start=1) if names[:at].count(name) == time)
 
 
 def _units(text: str) -> Decimal | None:
@@ -151,10 +161,21 @@ def _day(text: str) -> date | None:
     if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}", text):
         return None
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day >= BEGINNING else None
+
+
+def _about_day(text: str, day: date | None) -> str:
+    expected = f"service_date: expected year, month and day such as 2025-10-15 or 20251015, from {BEGINNING} on."
+    says = looks_like("service_date", text) if day is None else ""
+    return f"{expected} {text} {says}." if says else expected
+
+
+def looks_like(column_name: str, text: str) -> str:
+    """What a value that is not written as expected looks like."""
+    fitting = (advice.says for advice in ADVICE if advice.column_name == column_name and re.fullmatch(advice.pattern, text))
+    return next(fitting, "")
 
 
 def _upper(text: str | None) -> str | None:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from bench.check_claims import Line
+from bench.check_claims import Line, looks_like
 from bench.check_facts import PUBLISHED_TIERS, Facts, Row, Scope, cited, covering, in_force, is_after
 from schemas.vocabulary import CODE_PATTERN, COMPONENTS, MODIFIER_PATTERN
 
@@ -62,7 +62,7 @@ def code_is_in_force(facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]
         return
     is_stale = is_after(facts.fee_releases, line.judged_on)
     if not re.match(CODE_PATTERN, line.code):
-        yield Found("code.malformed", "error", "code", line.code, is_stale=is_stale)
+        yield Found("code.malformed", "error", "code", line.code, detail=_advice("code", line.code), is_stale=is_stale)
     elif not spans:
         yield Found("code.unknown", "unknown", "code", line.code, is_stale=is_stale)
     else:
@@ -98,13 +98,18 @@ def modifiers_are_in_force(facts: Facts, line: Line, _scope: Scope) -> Iterator[
         release = covering(facts, "cms_hcpcs", line.judged_on)
         title = release["title"] if release else None
         if not re.match(MODIFIER_PATTERN, modifier):
-            yield Found("modifier.malformed", "error", column, modifier, citation=title)
+            yield Found("modifier.malformed", "error", column, modifier, detail=_advice("modifier", modifier), citation=title)
         elif spans:
             said = ", ".join(map(_span, spans))
             yield Found("modifier.not_in_force", "error", column, modifier, detail=said, citation=cited(spans[0]))
         else:
             severity = "error" if modifier[0].isalpha() and release else "unknown"
             yield Found("modifier.unknown", severity, column, modifier, citation=title)
+
+
+def _advice(column_name: str, value: str) -> str:
+    says = looks_like(column_name, value)
+    return f" It {says}." if says else ""
 
 
 def _span(known: Row) -> str:
@@ -117,7 +122,9 @@ def place_is_listed(facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]:
     if line.place_of_service is None or release is None:
         return
     if not any(in_force(place, line.judged_on) for place in facts.places.get(line.place_of_service, [])):
-        yield Found("place_of_service.unknown", "error", "place_of_service", line.place_of_service, citation=release["title"])
+        name = "place_of_service"
+        detail = _advice(name, line.place_of_service)
+        yield Found("place_of_service.unknown", "error", name, line.place_of_service, detail=detail, citation=release["title"])
 
 
 def diagnoses_are_listed(facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]:
@@ -207,7 +214,7 @@ def _answered(facts: Facts, line: Line, scope: Scope, modifier: str) -> Found | 
         _severity(disposition, answer["tier"] if answer else None),
         "",
         modifier,
-        detail=answer["reason"] if answer else _no_answer(facts, scope, modifier),
+        detail=answer["reason"] if answer else _no_answer(facts, line, scope, modifier),
         effect_percent=percent,
         effect_units=units,
         effect_formula=formula,
@@ -250,10 +257,15 @@ def _severity(disposition: str, tier: str | None) -> str:
     return "error" if disposition == "not_allowed" and tier in PUBLISHED_TIERS else "warning"
 
 
-def _no_answer(facts: Facts, scope: Scope, modifier: str) -> str:
+def _no_answer(facts: Facts, line: Line, scope: Scope, modifier: str) -> str:
     if modifier not in facts.governed:
         return "No rule here names the modifier."
-    return "Nobody is asked." if scope.payer_id is None else "Nothing here answers for the code on that day."
+    return unasked(line) if scope.payer_id is None else "Nothing here answers for the code on that day."
+
+
+def unasked(line: Line) -> str:
+    """What is said where the payer is not known."""
+    return f"No payer's rules were asked, because '{line.payer}' means none of the five payers for certain."
 
 
 def fits(facts: Facts, line: Line, scope: Scope, kind: str) -> list[Fit]:
@@ -302,6 +314,12 @@ def of_group(rule_id: str, fit: Fit, value: str, medicare: str) -> Found:
         answer_rule_id=fit.group_id,
         citation=fit.group["citation"],
     )
+
+
+def modifiers_stand_once(_facts: Facts, line: Line, _scope: Scope) -> Iterator[Found]:
+    """Each modifier once on a line."""
+    for slot, modifier in line.repeated:
+        yield Found("modifiers.repeated", "warning", f"modifier_{slot}", modifier)
 
 
 def modifiers_go_together(facts: Facts, line: Line, scope: Scope) -> Iterator[Found]:
@@ -355,6 +373,7 @@ RULES: tuple[Callable[[Facts, Line, Scope], Iterator[Found]], ...] = (
     place_is_listed,
     diagnoses_are_listed,
     modifiers_are_allowed,
+    modifiers_stand_once,
     modifiers_go_together,
     modifiers_stand_in_order,
     anesthesia_names_its_performer,

@@ -14,7 +14,7 @@ import polars as pl
 from bench import check_claim_rules, check_line_rules
 from bench.check_claims import Line, Refused, read
 from bench.check_facts import Facts, Scope, loaded, scopes_of
-from bench.check_line_rules import Found
+from bench.check_line_rules import Found, unasked
 from flows.answers import opened
 from schemas.claim import CHECK_RULES, ClaimFinding
 
@@ -76,8 +76,8 @@ def _told(line: Line, scope: Scope, found: Found) -> dict[str, Any]:
         "other": found.other or "",
         "detail": found.detail or "",
         "value": found.value or "",
-        "unpublished": _unpublished(scope),
-        "beside": "" if scope.is_medicare else " Medicare's answer stands beside.",
+        "unpublished": _unpublished(line, scope),
+        "beside": "" if scope.is_medicare else " Medicare's answer is shown beside.",
     }
     sentence = rule.sentence + (rule.if_unknown if found.severity == "unknown" else "")
     return {
@@ -90,9 +90,9 @@ def _told(line: Line, scope: Scope, found: Found) -> dict[str, Any]:
     }
 
 
-def _unpublished(scope: Scope) -> str:
+def _unpublished(line: Line, scope: Scope) -> str:
     if scope.payer_id is None:
-        return "Whose rule answers is not known."
+        return unasked(line)
     whose = "the plan" if scope.payer_id == "medicare" and not scope.is_medicare else scope.payer_name
     return f"No published rule of {whose} about it is known here."
 

@@ -7,11 +7,16 @@ import polars as pl
 import polars.selectors as cs
 
 _FIRST_DAY, _DAYS = date(2024, 4, 1), 980
-_WRONG_CODES = ("00000", "9921", "ZZ999", "J9999")
-_WRONG_MODIFIERS = ("ZZ", "9", "Q0X", "00")
-_PLACES = ("11", "22", "11", "99", "00", "7")
+_WRONG_CODES = ("00000", "9921", "ZZ999", "J9999", "406", "99213.0", "99213-25")
+_WRONG_MODIFIERS = ("ZZ", "9", "Q0X", "00", "25.0", "25, 59")
+_PLACES = ("11", "22", "11", "99", "00", "7", "11.0")
 _LINES_OF_BUSINESS = (None, None, None, "commercial", "Medicare Advantage", "fep", "medicaid")
-_WRONG_CELLS = {"units": ("0", "-1", "1.2345", ""), "service_date": ("2025-02-30", "10/01/2025", ""), "state": ("Texas", "ZZ")}
+_WRONG_DAYS = ("2025-02-30", "10/01/2025", "45931", "2025-10-1", "2025-10-15 08:00", "1950-01-01", "")
+_WRONG_CELLS = {
+    "units": ("0", "-1", "1.2345", ""),
+    "service_date": _WRONG_DAYS,
+    "state": ("Texas", "ZZ"),
+}
 _ONE_IN = 600
 """One line in so many is spoilt in each column of `_WRONG_CELLS`."""
 _PAIRS = """

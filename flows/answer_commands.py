@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from textwrap import shorten
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -184,15 +184,17 @@ def sql_command(
     output: Output = Path("output"),
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    findings: Annotated[Path | None, typer.Option(help="Findings of payref check, read as the table claim_finding.")] = None,
 ) -> None:
     """Ask the current release in SQL, read-only."""
     import duckdb
 
+    beside = _findings(findings) if findings else {}
     with opened(output) as connection:
         try:
             if (count := len(connection.extract_statements(query))) > 1:
                 leave(f"Expected one query, found {count}: ask them one by one.", ExitCode.USAGE)
-            found = asked(connection, query)
+            found = asked(connection, query, beside=beside)
             if as_csv:
                 _print_csv(found)
                 return
@@ -206,6 +208,14 @@ def sql_command(
     screen.table(None, kept[:_SHOWN_ROWS], found.names)
     if len(kept) > _SHOWN_ROWS:
         screen.say(f"The first {_SHOWN_ROWS} rows; --csv or --json prints all.")
+
+
+def _findings(path: Path) -> dict[str, Any]:
+    """The findings of a claim file under their table's name."""
+    from flows.claim_findings import read_findings
+    from schemas.claim import ClaimFinding
+
+    return {ClaimFinding.table_name(): read_findings(path).to_arrow()}
 
 
 def _question(

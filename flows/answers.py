@@ -1,7 +1,7 @@
 """Questions to the current release, read-only. Imports neither Prefect nor Polars, so that a look-up answers at once."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -67,11 +67,18 @@ class Found(NamedTuple):
     values: Iterator[tuple[Any, ...]]
 
 
-def asked(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> Found:
-    """A query's columns and rows; rows are fetched in pieces, so that a large answer costs no memory."""
+def asked(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = (), *, beside: Mapping[str, Any] | None = None
+) -> Found:
+    """A query's columns and rows; rows are fetched in pieces, so that a large answer costs no memory.
+
+    `beside` are Arrow tables by the name under which the query reads them.
+    """
     if not query.strip(" ;\n\t"):
         raise UnknownNameError("The query is empty.")
     cursor = connection.cursor()
+    for name, table in (beside or {}).items():
+        cursor.register(name, table)
     cursor.execute(query, list(parameters))
     names = _told_apart([column[0] for column in cursor.description or []])
     pieces = iter(lambda: cursor.fetchmany(_PIECE_ROWS), [])

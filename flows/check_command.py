@@ -15,9 +15,6 @@ from flows.settings import ExitCode, UnknownNameError
 if TYPE_CHECKING:
     from flows.claim_check import Checked
 
-_SPECIAL = '"$`\\!'
-"""Characters that mean something to a shell between double quotes."""
-
 
 def add_commands(app: typer.Typer) -> None:
     """Make the command known."""
@@ -26,7 +23,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def check_command(
     claims: Annotated[Path, typer.Argument(help="Claim file, .csv or .parquet, one row per line of a claim.")],
-    out: Annotated[Path, typer.Option(help="File of findings to write, .csv or .parquet.")],
+    out: Annotated[Path | None, typer.Option(help="File of findings to write, .csv or .parquet; needed.")] = None,
     on_service_date: Annotated[
         bool, typer.Option("--on-service-date", help="Judge each line by the rules of its service date; so it is without --on.")
     ] = False,
@@ -39,7 +36,11 @@ def check_command(
 ) -> None:
     """What speaks against each line of a claim file, with the rule, the effect on payment and who says so. No advice."""
     from flows.claim_check import check
+    from flows.claim_files import known_file
 
+    known_file(claims)
+    if out is None:
+        raise UnknownNameError(f"Give --out with the file of findings to write, such as --out {claims.stem}-findings.csv.")
     if on_service_date and on is not None:
         raise UnknownNameError("Give either --on-service-date or --on with a day.")
     began = time.monotonic()
@@ -47,12 +48,12 @@ def check_command(
         done = check(claims, out, output=output, on=on.date() if on else None, threads=threads)
     except OSError as error:
         leave(f"{out} cannot be written: {error.strerror}.", ExitCode.STOPPED)
-    _show(done, out, seconds=time.monotonic() - began)
+    _show(done, out, output, seconds=time.monotonic() - began)
     if strict and any(severity in ("refused", "error") for severity, _, _ in done.counts):
         raise SystemExit(int(ExitCode.REFUSED_ROWS))
 
 
-def _show(done: "Checked", out: Path, *, seconds: float) -> None:
+def _show(done: "Checked", out: Path, output: Path, *, seconds: float) -> None:
     """Counts of findings, that no line is missing, and what to do next."""
     columns = ("severity", "rule_id", "findings")
     if done.counts:
@@ -73,12 +74,14 @@ def _show(done: "Checked", out: Path, *, seconds: float) -> None:
     if not done.counts:
         return
     screen.say_answer("Try next:")
-    screen.say_answer(f"  {_query(out)}")
-    screen.say_answer(f"  {command_name()} explain CODE --payer PAYER --modifier MODIFIER --on DAY")
+    elsewhere = "" if output == Path("output") else f" --output {shlex.quote(str(output))}"
+    screen.say_answer(f"  {command_name()} {_query(out, severity=done.counts[0][0])}{elsewhere}")
+    screen.say_answer(f"  {command_name()} explain CODE --payer PAYER --modifier MODIFIER --on DAY{elsewhere}")
 
 
-def _query(out: Path) -> str:
-    """A command that shows the errors in a file."""
-    name = str(out).replace("'", "''")
-    query = f"SELECT source_row, sentence, citation FROM '{name}' WHERE severity = 'error'"
-    return "duckdb -c " + (shlex.quote(query) if set(query) & set(_SPECIAL) else f'"{query}"')
+def _query(out: Path, *, severity: str) -> str:
+    """A query for the gravest findings in a file."""
+    from schemas.claim import ClaimFinding
+
+    query = f"SELECT source_row, sentence, citation FROM {ClaimFinding.table_name()} WHERE severity = '{severity}'"
+    return f'sql "{query}" --findings {shlex.quote(str(out))}'

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from errno import ENOENT
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
@@ -9,21 +10,19 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flows.answers import opened
 from flows.claim_files import read_claims
+from flows.claim_findings import known_format, write_findings
 from flows.names import meanings, name_tables
 from flows.settings import UnknownNameError
-from flows.tables import csv_cells, metadata
-from schemas.claim import CHECK_RULES, ClaimFinding
+from schemas.claim import ADVICE, CHECK_RULES, ClaimFinding
 from schemas.vocabulary import BEGINNING
 from transforms.claim_lines import claim_lines
 
 _SQL = Path(__file__).parent / "sql" / "check"
 FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.sql", "findings.sql")
 """Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
-FORMATS = (".csv", ".parquet")
 NCCI = {"ncci_ptp": "NCCI pairs", "ncci_mue": "units per line and day", "ncci_addon": "add-on codes without their primary"}
 """Tables that only a release with NCCI's files has rows in, and what is checked by them."""
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
@@ -64,24 +63,25 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
 
     `on` is the day whose rules judge every line; each line's own service date where there is none.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise UnknownNameError(f"{out} has no known format: expected a name that ends in {' or '.join(FORMATS)}.")
+    known_format(out)
     _keep_apart(claims, out, output)
     with opened(output) as connection:
         connection.execute(f"SET threads = {int(threads)}")
         connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         done = judge(connection, claims, on=on)
-        _write(connection, done, out)
+        write_findings(_pieces(connection, done), out)
         codes, not_checked = _coverage(connection)
         return Checked(done.judged, done.refused, _counts(connection, done.refused), done.ignored, codes, not_checked)
 
 
 def _keep_apart(claims: Path, out: Path, output: Path) -> None:
-    """Findings may stand anywhere but in place of the claims or within a release. Raises UnknownNameError."""
+    """Findings may stand in any folder but in place of the claims or within a release. Raises UnknownNameError and OSError."""
     if out.resolve() == claims.resolve():
         raise UnknownNameError(f"{out} is the claim file itself: expected another file for the findings. Nothing was written.")
     if out.resolve().is_relative_to((output / "releases").resolve()):
         raise UnknownNameError(f"{out} lies within a published release: expected a file of your own. Nothing was written.")
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(ENOENT, "its folder is not there")
 
 
 def _coverage(connection: duckdb.DuckDBPyConnection) -> tuple[int, list[str]]:
@@ -106,6 +106,7 @@ def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | Non
         connection.unregister("frame")
     del lines
     connection.execute(_told())
+    connection.execute(_advised())
     for family in FAMILIES:
         connection.execute((_SQL / family).read_text(encoding="utf-8"))
     return Judged(height, refused.height, ignored, last_row)
@@ -165,6 +166,16 @@ def _told() -> str:
     """
 
 
+def _advised() -> str:
+    """The macro `advised`: what a value looks like that is not written as its column is, as a sentence; else nothing."""
+    cases = " ".join(
+        f"WHEN named = {_quoted(advice.column_name)} AND regexp_full_match(given, {_quoted(advice.pattern)}) "
+        f"THEN {_quoted(f' It {advice.says}.')}"
+        for advice in ADVICE
+    )
+    return f"CREATE TEMP MACRO advised(named, given) AS CASE {cases} ELSE '' END"
+
+
 def _case(templates: dict[str, str]) -> str:
     cases = (f"WHEN '{rule_id}' THEN {_concatenated(template)}" for rule_id, template in templates.items())
     return f"CASE rule_id {' '.join(cases)} END"
@@ -174,9 +185,13 @@ def _concatenated(template: str) -> str:
     """SQL of a text with names of words in braces; a word that is null is left out."""
     parts = []
     for text, word, _, _ in Formatter().parse(template):
-        quoted = text.replace("'", "''")
-        parts += [f"'{quoted}'"] * bool(text) + [f"word_{word}"] * bool(word)
+        parts += [_quoted(text)] * bool(text) + [f"word_{word}"] * bool(word)
     return f"concat({', '.join(parts)})"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def _last(rows: pl.DataFrame) -> list[int]:
@@ -190,32 +205,3 @@ def _counts(connection: duckdb.DuckDBPyConnection, refused: int) -> list[tuple[s
     """
     found = [(str(severity), str(rule), int(count)) for severity, rule, count in connection.execute(query).fetchall()]
     return [("refused", "line.refused", refused), *found] if refused else found
-
-
-def _write(connection: duckdb.DuckDBPyConnection, done: Judged, out: Path) -> None:
-    """The findings as one file, which stands under its name only when it is whole."""
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    try:
-        if out.suffix.lower() == ".parquet":
-            _write_parquet(_pieces(connection, done), unfinished)
-        else:
-            _write_csv(findings(connection, done), unfinished)
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _write_parquet(pieces: Iterator[pa.Table], path: Path) -> None:
-    schema = pl.DataFrame(schema=ClaimFinding.polars_schema()).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    described = schema.with_metadata(metadata(ClaimFinding))
-    with pq.ParquetWriter(path, described, compression="zstd") as writer:
-        for piece in pieces:
-            writer.write_table(piece.cast(described))
-
-
-def _write_csv(pieces: Iterator[pl.DataFrame], path: Path) -> None:
-    """Cells that a spreadsheet would run as a formula get an apostrophe in front."""
-    with path.open("wb") as sink:
-        sink.write((",".join(ClaimFinding.column_names()) + "\n").encode())
-        for piece in pieces:
-            piece.select(csv_cells(ClaimFinding)).write_csv(sink, include_header=False)

@@ -1,6 +1,7 @@
 """Claim files, CSV or Parquet, as cells of text with the row they stand on. What is no row is kept as refused."""
 
 import csv
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,14 +33,19 @@ class ClaimFile(NamedTuple):
 
 def read_claims(path: Path) -> ClaimFile:
     """A claim file. Raises UnknownNameError where it cannot be opened or lacks a column."""
-    if path.is_dir():
-        raise UnknownNameError(f"{path} is a folder: expected a claim file, .csv or .parquet.")
-    if not path.is_file():
-        raise UnknownNameError(f"{path} is not there: expected a claim file, .csv or .parquet.")
+    known_file(path)
     try:
         return _from_parquet(path) if path.suffix.lower() == ".parquet" else _from_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UnknownNameError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def known_file(path: Path) -> None:
+    """Raise UnknownNameError where no file is."""
+    if path.is_dir():
+        raise UnknownNameError(f"{path} is a folder: expected a claim file, .csv or .parquet.")
+    if not path.is_file():
+        raise UnknownNameError(f"{path} is not there: expected a claim file, .csv or .parquet.")
 
 
 def _from_parquet(path: Path) -> ClaimFile:
@@ -93,7 +99,7 @@ def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataF
 
 
 def _lines(path: Path) -> pl.DataFrame:
-    """source_row, text: the lines of a file in UTF-8, or else in cp1252."""
+    """source_row, text: the lines of a file in UTF-8; a line that is no UTF-8 is read as cp1252."""
     content = path.read_bytes()
     kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
     if kind:
@@ -101,11 +107,18 @@ def _lines(path: Path) -> pl.DataFrame:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
+        text = "\n".join(map(_decoded, content.removeprefix(BOM_UTF8).split(b"\n")))
     if "\n" not in text:
         text = text.replace("\r", "\n")
     lines = pl.Series("text", [text], dtype=pl.String).str.split("\n").explode().str.strip_chars_end("\r")
     return pl.DataFrame([lines]).with_row_index("source_row", offset=1).cast({"source_row": pl.Int64})
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("cp1252", errors="replace")
 
 
 def _quoted(lines: pl.DataFrame) -> pl.DataFrame:

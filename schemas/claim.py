@@ -28,20 +28,76 @@ class CheckRule(NamedTuple):
     """Added where the severity is `unknown`."""
 
 
+class Advice(NamedTuple):
+    """What a value looks like that is not written as expected. It guesses no value: it says what to do about the column."""
+
+    column_name: str
+    """`service_date`, `code`, `modifier` or `place_of_service`."""
+    pattern: str
+    """Of the whole value; without anchors."""
+    says: str
+
+
+_NUMBER = "looks like a number from a spreadsheet: format the column as text"
+ADVICE = (
+    Advice(
+        "service_date",
+        r"([0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{1,2}/[0-9]{1,2}/[0-9]{2})( [0-9:.]{1,16}( [AaPp][Mm])?)?",
+        "looks like month/day/year or day/month/year: write the year first",
+    ),
+    Advice(
+        "service_date",
+        r"[0-9]{5}(\.[0-9]{1,16})?",
+        "looks like a spreadsheet's day number: format the column as a date",
+    ),
+    Advice("service_date", r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}", "is no day of the calendar, read as year, month and day"),
+    Advice(
+        "service_date",
+        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}",
+        "has the year first: write month and day in two figures each, with hyphens between",
+    ),
+    Advice("service_date", r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.Z+-]{1,32}", "carries a time of day: write the day without it"),
+    Advice(
+        "code",
+        r"[1-9][0-9]{0,3}",
+        "may have lost leading zeros: a spreadsheet drops them, and CPT codes have five characters, such as 00406",
+    ),
+    Advice("code", r"[0-9]{1,5}\.0+", _NUMBER),
+    Advice(
+        "code",
+        r"[0-9A-Z]{5}([ ,;/-]+[0-9A-Z]{2}){1,4}",
+        "looks like a code with modifiers: write those in modifier_1 to modifier_4",
+    ),
+    Advice("modifier", r"[0-9]{1,2}\.0+", _NUMBER),
+    Advice(
+        "modifier",
+        r"[0-9A-Z]{2}([ ,;/|-]+[0-9A-Z]{2})+",
+        "looks like several modifiers: write one a column, in modifier_1 to modifier_4",
+    ),
+    Advice("place_of_service", r"[0-9]", "may have lost a leading zero: a spreadsheet drops it, and CMS writes 02, not 2"),
+    Advice("place_of_service", r"[0-9]{1,2}\.0+", _NUMBER),
+)
+"""The first whose pattern fits is said."""
 _NOBODY = " {unpublished}{beside}"
-"""That no published rule of the payer is known; for others than Medicare, that Medicare's answer stands beside."""
+"""That no published rule of the payer is known; for others than Medicare, that Medicare's answer is shown beside."""
 CHECK_RULES = (
     CheckRule("line.refused", "{detail}"),
     CheckRule("line.repeated", "Line {value} of claim {other} comes again."),
-    CheckRule("payer.unknown", "'{value}' means none of the payers for certain, so no payer's rule was asked: {detail}"),
+    CheckRule(
+        "payer.unknown",
+        "'{value}' means none of the five payers for certain, by any alias known here: {detail} So no payer's rules were asked; "
+        "Medicare's answers are shown beside. How a name is read: payref payers resolve NAME.",
+    ),
     CheckRule("payer.licensee_open", "Only what holds for every licensee was asked: {detail}"),
-    CheckRule("code.malformed", "'{value}' is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F."),
+    CheckRule(
+        "code.malformed", "'{value}' is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F.{detail}"
+    ),
     CheckRule("code.unknown", "No source of this release lists the code {value}."),
     CheckRule("code.not_in_force", "No source lists the code {value} on {day}; {detail}"),
-    CheckRule("modifier.malformed", "'{value}' is no modifier: expected two figures or capital letters."),
+    CheckRule("modifier.malformed", "'{value}' is no modifier: expected two figures or capital letters.{detail}"),
     CheckRule("modifier.unknown", "No source of this release lists the modifier {value}."),
     CheckRule("modifier.not_in_force", "The modifier {value} is not in force on {day}: {detail}."),
-    CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}."),
+    CheckRule("place_of_service.unknown", "CMS lists no place of service {value} on {day}.{detail}"),
     CheckRule("diagnosis.unknown", "ICD-10-CM lists no diagnosis {value} on {day}."),
     CheckRule("modifier.not_allowed", "Modifier {value} is not allowed with {code}: {detail}", _NOBODY),
     CheckRule("modifier.not_paid", "{code} with modifier {value} is not paid: {detail}", _NOBODY),
@@ -51,6 +107,7 @@ CHECK_RULES = (
     CheckRule("modifier.effect", "Modifier {value} changes what {code} is paid: {detail}"),
     CheckRule("modifier.visits_only", "Modifier {value} belongs on visits, and {code} is none: {detail}", _NOBODY),
     CheckRule("modifier.multiple_on_add_on", "Modifier {value} stands on the add-on code {code}: {detail}", _NOBODY),
+    CheckRule("modifiers.repeated", "Modifier {value} stands more than once on the line; it was judged once."),
     CheckRule("modifiers.exclusive", "Modifiers {value} exclude each other on one line: {detail}", _NOBODY),
     CheckRule("modifiers.exclusive_on_claim", "Modifiers {value} exclude each other on one claim for {code}: {detail}", _NOBODY),
     CheckRule("modifiers.position", "Modifier {value} stands before {other}, which belongs first: {detail}", _NOBODY),

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from schemas.claim import MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
+from schemas.claim import ADVICE, MODIFIERS, MOST_LINES, OPTIONAL, REQUIRED
 from schemas.vocabulary import BEGINNING, LINES_OF_BUSINESS, MARKETS
 
 _DATES = ("%Y-%m-%d", "%Y%m%d")
@@ -71,7 +71,7 @@ def _faults() -> list[tuple[str, pl.Expr, str]]:
         (
             "service_date",
             pl.col("date_read").is_null() | (pl.col("date_read") < BEGINNING),
-            f"service_date: expected year, month and day such as 2025-10-01 or 20251001, {earliest}.",
+            f"service_date: expected year, month and day such as 2025-10-15 or 20251015, {earliest}.",
         ),
         (
             "state",
@@ -112,9 +112,29 @@ def _lines(sound: pl.DataFrame) -> pl.DataFrame:
 def _refused(faulty: pl.DataFrame) -> pl.DataFrame:
     column_name = pl.col("fault").struct.field("column_name")
     values = [pl.when(column_name == name).then(pl.col(name)) for name in (*REQUIRED, *OPTIONAL)]
+    reason = pl.col("fault").struct.field("reason")
+    no_day = (column_name == "service_date") & pl.col("date_read").is_null()
+    advised = pl.when(no_day).then(
+        pl.concat_str(pl.lit(" "), "service_date", pl.lit(" "), _looks_like("service_date"), pl.lit("."))
+    )
     return faulty.select(
-        "source_row", "claim", "line", column_name, pl.coalesce(values).alias("value"), pl.col("fault").struct.field("reason")
+        "source_row",
+        "claim",
+        "line",
+        column_name,
+        pl.coalesce(values).alias("value"),
+        pl.concat_str(reason, advised, ignore_nulls=True).alias("reason"),
     ).cast(dict(REFUSAL))  # type: ignore[arg-type]
+
+
+def _looks_like(column_name: str) -> pl.Expr:
+    """What a value that is not written as expected looks like; null where nothing is known of it."""
+    fitting = [
+        pl.when(pl.col(column_name).str.contains(f"^(?:{advice.pattern})$")).then(pl.lit(advice.says))
+        for advice in ADVICE
+        if advice.column_name == column_name
+    ]
+    return pl.coalesce(fitting)
 
 
 def _trimmed(name: str) -> pl.Expr:

@@ -22,9 +22,10 @@ def file_columns(model: type[Table]) -> list[str]:
     return [name for name in (*declared, *PROVENANCE) if name not in _DERIVED]
 
 
-def comparison_form(spelling: pl.Expr) -> pl.Expr:
+def comparison_form(spelling: pl.Expr, *, letters: str = "a-z") -> pl.Expr:
     """Lower case, bracketed ids dropped, every run of other signs one blank: 'AETNA [1001]' and 'Aetna' are equal."""
-    return spelling.str.to_lowercase().str.replace_all(r"\[[^\]]*\]", " ").str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
+    unbracketed = spelling.str.to_lowercase().str.replace_all(r"\[[^\]]*\]", " ")
+    return unbracketed.str.replace_all(rf"[^{letters}0-9]+", " ").str.strip_chars()
 
 
 def curated(files: Sequence[SourceFile], model: type[Table], *, known: Mapping[str, pl.Series] | None = None) -> Built:

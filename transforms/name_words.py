@@ -54,6 +54,11 @@ def keyed(text: pl.Expr, known: Vocabulary) -> pl.Expr:
     return _key(text.fill_null(""), known.joining)
 
 
+def keyed_in_full(text: pl.Expr, known: Vocabulary) -> pl.Expr:
+    """A key in which every letter stands. A comparison form drops foreign ones, though they may change whom a name means."""
+    return _key(text.fill_null("").str.normalize("NFC"), known.joining, letters=r"\p{L}")
+
+
 def segments(keys: pl.DataFrame, known: Vocabulary) -> pl.DataFrame:
     """Known spellings in names, in their order.
 
@@ -92,9 +97,9 @@ def shown(key: pl.Expr) -> pl.Expr:
     return key.str.replace_all("  ", " ", literal=True).str.strip_chars()
 
 
-def _key(text: pl.Expr, joining: list[str]) -> pl.Expr:
+def _key(text: pl.Expr, joining: list[str], *, letters: str = "a-z") -> pl.Expr:
     """Every word between two blanks, so that neighbours share none."""
-    spaced = pl.format(" {} ", comparison_form(text).str.replace_all(" ", "  ", literal=True))
+    spaced = pl.format(" {} ", comparison_form(text, letters=letters).str.replace_all(" ", "  ", literal=True))
     return spaced.str.replace_many(joining, [""]) if joining else spaced
 
 

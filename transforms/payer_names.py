@@ -12,7 +12,7 @@ import polars as pl
 
 from transforms.name_options import holds, narrowest, plan_options, with_states
 from transforms.name_reasons import with_outcome
-from transforms.name_words import Vocabulary, keyed, left_over, said, segments, shown, vocabulary
+from transforms.name_words import Vocabulary, keyed, keyed_in_full, left_over, said, segments, shown, vocabulary
 from transforms.scopes import ancestor_table, ancestors
 
 _ASKED = {"name": pl.String, "plan": pl.String, "state": pl.String, "day": pl.Date}
@@ -20,8 +20,6 @@ _CORE = ("name_said", "plan_said", "has_rest", "is_blank", "seen_in", "day")
 """What decides on the outcome: known spellings in their order, not the words between them."""
 _REST = "{rest}"
 """Stands in reasons for the words that are not known."""
-_FOREIGN = r"[\p{L}--[A-Za-z]]+"
-"""Letters that a comparison form drops; they may be a word that changes whom a name means."""
 OUTCOME = ("payer_id", "organization_id", "line_of_business", "market", "alias", "evidence", "status", "reason")
 """Columns that resolution adds. `status`: resolved, licensee_open, ambiguous, unknown, other_payer."""
 
@@ -109,9 +107,7 @@ def _said(asked: pl.DataFrame, known: Vocabulary) -> pl.DataFrame:
     return texts.with_columns(
         name_said=said(pl.col("name_text"), known),
         plan_said=said(pl.col("plan_text"), known),
-        rest=pl.concat_str(left_over(pl.col("name_text"), known), pl.col("name").str.extract_all(_FOREIGN).list.join(""))
-        .fill_null("")
-        .str.strip_chars(),
+        rest=left_over(keyed_in_full(pl.col("name"), known), known),
         seen_in=pl.col("state").str.to_uppercase(),
     ).with_columns(has_rest=pl.col("rest") != "", is_blank=(shown(pl.col("name_text")) == "") & (pl.col("rest") == ""))
 

@@ -76,6 +76,93 @@ def test_a_kind_of_finding(output: Path, tmp_path: Path, line: str, expected: tu
     assert expected in [tuple(row[name] for name in names) for row in found]
 
 
+@pytest.mark.parametrize(
+    ("payer", "state", "severity", "answer_rule", "because", "citation"),
+    [
+        (
+            "Medicare",
+            "",
+            "unknown",
+            "not_together.50_lt",
+            "50 already means both sides, and LT names one of them. No published rule of Medicare about it is known here.",
+            "RVU25D.pdf, record layout, CMS, field Bilateral Surgery",
+        ),
+        (
+            "BCBSND",
+            "ND",
+            "error",
+            "bcbs_nd.not_together.50_lt",
+            "Blue Cross Blue Shield of North Dakota wants no LT and no RT where 50 fits.",
+            "Bilateral Procedures, NDRP-Surg-008, Blue Cross Blue Shield of North Dakota, "
+            "bcbsndreimbursementpolicy.com, right and left modifiers",
+        ),
+    ],
+)
+def test_50_with_lt_cites_whom_its_sentence_speaks_of(
+    output: Path, tmp_path: Path, payer: str, state: str, severity: str, answer_rule: str, because: str, citation: str
+) -> None:
+    _, _, found = checked(output, tmp_path, f"A,1,{payer},19307,50,LT,1,2025-10-15,{state}")
+    told = [row for row in found if row["rule_id"] == "modifiers.exclusive"]
+    names = ("severity", "answer_rule_id", "sentence", "citation")
+    sentence = f"Modifiers 50 LT exclude each other on one line: {because}"
+    assert [tuple(row[name] for name in names) for row in told] == [(severity, answer_rule, sentence, citation)]
+
+
+DAY = "service_date: expected year, month and day such as 2025-10-15 or 20251015, from 1966-07-01 on."
+NO_CODE = "is no CPT or HCPCS code: expected five characters such as 99213, J1100 or 0001F."
+NO_MODIFIER = "is no modifier: expected two figures or capital letters."
+NUMBER = "It looks like a number from a spreadsheet: format the column as text."
+SEVERAL = "It looks like several modifiers: write one a column, in modifier_1 to modifier_4."
+ZEROS = "It may have lost leading zeros: a spreadsheet drops them, and CPT codes have five characters, such as 00406."
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("service_date", "10/01/2025", f"{DAY} 10/01/2025 looks like month/day/year or day/month/year: write the year first."),
+        ("service_date", "1/10/25", f"{DAY} 1/10/25 looks like month/day/year or day/month/year: write the year first."),
+        (
+            "service_date",
+            "10/1/2025 12:00 AM",
+            f"{DAY} 10/1/2025 12:00 AM looks like month/day/year or day/month/year: write the year first.",
+        ),
+        ("service_date", "45931", f"{DAY} 45931 looks like a spreadsheet's day number: format the column as a date."),
+        ("service_date", "45931.5", f"{DAY} 45931.5 looks like a spreadsheet's day number: format the column as a date."),
+        (
+            "service_date",
+            "2025-10-1",
+            f"{DAY} 2025-10-1 has the year first: write month and day in two figures each, with hyphens between.",
+        ),
+        ("service_date", "2025-02-30", f"{DAY} 2025-02-30 is no day of the calendar, read as year, month and day."),
+        ("service_date", "10152025", f"{DAY} 10152025 is no day of the calendar, read as year, month and day."),
+        ("service_date", "2025-10-15T08:00:00Z", f"{DAY} 2025-10-15T08:00:00Z carries a time of day: write the day without it."),
+        ("service_date", "1965-12-31", DAY),
+        ("service_date", "October 1", DAY),
+        ("code", "406", f"'406' {NO_CODE} {ZEROS}"),
+        ("code", "99213.0", f"'99213.0' {NO_CODE} {NUMBER}"),
+        (
+            "code",
+            "99213-25",
+            f"'99213-25' {NO_CODE} It looks like a code with modifiers: write those in modifier_1 to modifier_4.",
+        ),
+        ("code", "visit", f"'VISIT' {NO_CODE}"),
+        ("modifier_1", "25.0", f"'25.0' {NO_MODIFIER} {NUMBER}"),
+        ("modifier_1", '"25, 59"', f"'25, 59' {NO_MODIFIER} {SEVERAL}"),
+        ("modifier_1", "25 59 lt", f"'25 59 LT' {NO_MODIFIER} {SEVERAL}"),
+        ("modifier_1", "2", f"'2' {NO_MODIFIER}"),
+    ],
+)
+def test_what_a_value_looks_like_is_said_and_no_value_is_guessed(
+    output: Path, tmp_path: Path, column: str, value: str, sentence: str
+) -> None:
+    cells = {"claim": "A", "line": "1", "payer": "Medicare", "code": "99213", "units": "1", "service_date": "2025-10-15"}
+    cells |= {column: value}
+    _, _, found = checked(output, tmp_path, ",".join(cells.values()), header=",".join(cells))
+    assert [(row["column_name"], row["sentence"]) for row in found if row["severity"] in ("error", "refused")] == [
+        (column, sentence)
+    ]
+
+
 def test_the_order_that_the_licensee_wanted_before_april_2026_is_no_finding(output: Path, tmp_path: Path) -> None:
     _, _, found = checked(output, tmp_path, "A,1,BCBS of NC,00406,P3,AA,1,2026-03-31,NC")
     assert {row["rule_id"] for row in found} == {"modifier.not_published"}

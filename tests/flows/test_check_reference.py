@@ -53,6 +53,8 @@ CODES = (
     "29826",
     "93000",
     "XX",
+    "406",
+    "99213-25",
     "00000",
 )
 MODIFIERS = (
@@ -77,6 +79,8 @@ MODIFIERS = (
     "55",
     "ZZ",
     "9",
+    "25.0",
+    "25 59",
 )
 PAYERS = ("Medicare", "Aetna", "BCBS of NC", "UHC", "Cigna", "Blue Cross", "Humana")
 LINES = st.tuples(
@@ -86,7 +90,9 @@ LINES = st.tuples(
     st.sampled_from(CODES),
     *(st.sampled_from(MODIFIERS) for _ in range(4)),
     st.sampled_from(("1", "2", "2.5", "0", "12")),
-    st.sampled_from(("2025-10-15", "20251015", "2025-11-03", "2026-04-01", "2019-06-30", "1983-01-01", "2025-02-30")),
+    st.sampled_from(
+        ("2025-10-15", "20251015", "2025-11-03", "2026-04-01", "2019-06-30", "1983-01-01", "2025-02-30", "10/1/25", "45931")
+    ),
     st.sampled_from(("", "NC", "tx", "Texas")),
     st.sampled_from(("", "commercial", "Medicare Advantage", "fep", "none")),
     st.sampled_from(("", "11", "22", "99")),

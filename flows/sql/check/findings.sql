@@ -45,6 +45,9 @@ SEMI JOIN (
 ) AS used ON used.answer_row = cell.rowid
 LEFT JOIN modifier_rule AS rule ON rule.rule_id = cell.rule_id;
 
+CREATE TEMP MACRO unasked(name) AS
+    'No payer''s rules were asked, because ''' || name || ''' means none of the five payers for certain.';
+
 CREATE TEMP VIEW finding_text AS
 SELECT
     found.source_row,
@@ -60,10 +63,10 @@ SELECT
         found.value,
         line.code,
         found.other,
-        coalesce(found.detail, cell.reason, held.reason),
+        coalesce(found.detail, cell.reason, held.reason, CASE WHEN scope.payer_id IS NULL THEN unasked(line.payer) END),
         CAST(line.judged_on AS VARCHAR),
         CAST(CAST(found.effect_units AS BIGINT) AS VARCHAR),
-        scope.unpublished,
+        coalesce(scope.unpublished, unasked(line.payer)),
         scope.beside
     ) AS sentence,
     coalesce(found.effect_percent, cell.effect_percent) AS effect_percent,

@@ -39,6 +39,7 @@ SELECT
 FROM days
 JOIN held ON held.judged_on = days.judged_on;
 
+-- Where no payer is meant, `unpublished` is null, and finding_text says so with the name.
 CREATE TEMP TABLE scope AS
 SELECT
     given.scope_id,
@@ -48,11 +49,10 @@ SELECT
     given.market,
     coalesce(given.payer_id = 'medicare' AND coalesce(given.line_of_business, 'medicare_ffs') = 'medicare_ffs', false) AS is_medicare,
     CASE
-        WHEN insurer.payer_id IS NULL THEN 'Whose rule answers is not known.'
-        ELSE 'No published rule of ' || CASE WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'the plan' ELSE insurer.payer_name END
-            || ' about it is known here.'
+        WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'No published rule of the plan about it is known here.'
+        ELSE 'No published rule of ' || insurer.payer_name || ' about it is known here.'
     END AS unpublished,
-    CASE WHEN is_medicare THEN '' ELSE ' Medicare''s answer stands beside.' END AS beside
+    CASE WHEN is_medicare THEN '' ELSE ' Medicare''s answer is shown beside.' END AS beside
 FROM given_scope AS given
 LEFT JOIN payer AS insurer ON insurer.payer_id = given.payer_id;
 
@@ -73,18 +73,21 @@ FROM (
     WHERE coalesce(line.modifier_1, line.modifier_2, line.modifier_3, line.modifier_4) IS NOT NULL
 ) AS sets;
 
+-- A modifier that stands several times is judged once, where it stands first; an empty place between two is none.
 CREATE TEMP TABLE set_member AS
 SELECT
     placed.set_id,
-    placed.slot,
-    placed.modifier
+    min(placed.slot) AS slot,
+    placed.modifier,
+    list_sort(list(placed.slot))[2] AS repeated_slot
 FROM (
     SELECT sets.set_id, 1 AS slot, sets.modifier_1 AS modifier FROM modifier_set AS sets
     UNION ALL SELECT sets.set_id, 2, sets.modifier_2 FROM modifier_set AS sets
     UNION ALL SELECT sets.set_id, 3, sets.modifier_3 FROM modifier_set AS sets
     UNION ALL SELECT sets.set_id, 4, sets.modifier_4 FROM modifier_set AS sets
 ) AS placed
-WHERE placed.modifier IS NOT NULL;
+WHERE placed.modifier IS NOT NULL
+GROUP BY placed.set_id, placed.modifier;
 
 -- A line without modifiers has no set.
 CREATE TEMP TABLE claim_line AS

@@ -1,4 +1,4 @@
--- Payers, codes, modifiers, places and diagnoses that nobody lists, or not on that day; lines that come twice.
+-- Payers, codes, modifiers, places and diagnoses that nobody lists, or not on that day; lines and modifiers that come twice.
 
 CREATE TEMP TABLE name_finding AS
 SELECT
@@ -66,6 +66,7 @@ SELECT
     line.code,
     NULL,
     CASE
+        WHEN rule_id = 'code.malformed' THEN advised('code', line.code)
         WHEN listed.listed_until IS NOT NULL THEN 'it was listed until ' || listed.listed_until
             || coalesce(' and is again from ' || listed.listed_from, '') || '.'
         WHEN listed.is_absence_published THEN 'it is listed from ' || listed.listed_from || '.'
@@ -96,7 +97,7 @@ SELECT
     'modifier_' || line.slot,
     line.modifier,
     NULL,
-    known.spans,
+    CASE WHEN rule_id = 'modifier.malformed' THEN advised('modifier', line.modifier) ELSE known.spans END,
     coalesce(known.citation, covered.title),
     NULL,
     false
@@ -119,7 +120,9 @@ LEFT JOIN covered_day AS covered ON covered.source = 'cms_hcpcs' AND covered.jud
 
 -- Lists of places and diagnoses are complete on every day that a release covers; on other days nothing is said.
 INSERT INTO name_finding
-SELECT line.source_row, 'place_of_service.unknown', 'error', 'place_of_service', line.place_of_service, NULL, NULL, given.title, NULL, false
+SELECT
+    line.source_row, 'place_of_service.unknown', 'error', 'place_of_service', line.place_of_service, NULL,
+    advised('place_of_service', line.place_of_service), given.title, NULL, false
 FROM given_line AS line
 JOIN covered_day AS given ON given.source = 'cms_pos' AND given.judged_on = line.judged_on
 ANTI JOIN place_of_service AS place
@@ -153,3 +156,10 @@ FROM (
 ) AS numbered
 JOIN given_line AS line
     ON line.claim_id = numbered.claim_id AND line.line = numbered.line AND line.source_row > numbered.first_row;
+
+-- Nobody published what a repeated modifier means in general, so it is no error.
+INSERT INTO name_finding
+SELECT line.source_row, 'modifiers.repeated', 'warning', 'modifier_' || member.repeated_slot, member.modifier, NULL, NULL, NULL, NULL, false
+FROM claim_line AS line
+JOIN set_member AS member ON member.set_id = line.set_id
+WHERE member.repeated_slot IS NOT NULL;
