@@ -121,9 +121,8 @@ def _of_coverage(folder: Path, described: Manifest, before: Path | None) -> list
 def _of_changes(compared: Compared | None) -> list[Breach]:
     if compared is None:
         return []
-    touched = (
-        compared.counts.filter(pl.col("change_kind") != "added").group_by("table").agg(pl.col("records").sum()).sort("table")
-    )
+    stayed = compared.counts.filter(pl.col("change_kind") != "added")
+    touched = stayed.group_by("table").agg((pl.col("records") - pl.col("moved")).sum()).sort("table")
     return [
         breach
         for name, records in touched.rows()

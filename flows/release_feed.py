@@ -23,6 +23,7 @@ from transforms.answer_sets import AnswerSets
 from transforms.release_changes import COUNTS, FEED, aligned, counted, cube_counts, differences
 
 FEED_FILES = ("changes.parquet", "CHANGES.md", "changes.json")
+_NONE = (0, 0, 0)
 PIECE_ROWS = 400_000
 """Rows of a table compared at a time, which bounds the memory."""
 Manifest = dict[str, Any]
@@ -141,8 +142,9 @@ def _compared(old: Path, new: Path, before: Manifest, described: Manifest, write
                     writer.write_table(_arrow(feed))
         found += [rows.with_columns(table=pl.lit(name)) for rows in counts]
     empty = pl.DataFrame(schema={**COUNTS, "table": pl.String})
-    summed = pl.concat([empty, *found]).group_by("table", "payer_id", "change_kind").agg(pl.col("records", "cells").sum())
-    return Compared(summed.sort("table", "payer_id", "change_kind"), rows_before, rows_now)
+    by = ("table", "payer_id", "change_kind")
+    summed = pl.concat([empty, *found]).group_by(by).agg(pl.col("records", "cells", "moved").sum())
+    return Compared(summed.sort(by), rows_before, rows_now)
 
 
 def _pieces(old: Path, new: Path, model: type[Table], *, most: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -216,20 +218,20 @@ def _as_text(before: Manifest, described: Manifest, compared: Compared | None, w
         said.append("## Warnings\n\n" + "".join(f"- {warning}\n" for warning in warnings))
     said.append("## Inputs\n\n" + _inputs(before, described))
     kinds = ("added", "removed", "changed")
-    sums = compared.counts.group_by("table", "change_kind").agg(pl.col("records", "cells").sum())
-    by = {(table, kind): (records, cells) for table, kind, records, cells in sums.rows()}
+    sums = compared.counts.group_by("table", "change_kind").agg(pl.col("records", "cells", "moved").sum())
+    by = {(table, kind): counts for table, kind, *counts in sums.rows()}
     lines = [
         (
             model.table_name(),
             compared.rows_before.get(model.table_name(), 0),
             compared.rows_now.get(model.table_name(), 0),
-            *(by.get((model.table_name(), kind), (0, 0))[0] for kind in kinds),
-            by.get((model.table_name(), "changed"), (0, 0))[1],
+            *(by.get((model.table_name(), kind), _NONE)[0] for kind in kinds),
+            *by.get((model.table_name(), "changed"), _NONE)[1:],
         )
         for model in TABLES
         if model.table_name() in set(compared.counts["table"])
     ]
-    said.append("## Tables\n\n" + _grid(("table", "rows before", "rows now", *kinds, "cells changed"), lines))
+    said.append("## Tables\n\n" + _grid(("table", "rows before", "rows now", *kinds, "cells changed", "only moved"), lines))
     if CodePayerModifier.table_name() in set(compared.counts["table"]):
         said.append(
             "`code_payer_modifier` is `code_answer_set` joined with `answer`, whose numbers of sets are a release's own: "

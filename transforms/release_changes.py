@@ -23,8 +23,11 @@ FEED = {
 """Columns of a feed, all of them text. `record_key` is a JSON object of the key columns. A row that came or went is one row with
 `column_name` `*` and its other columns as a JSON object; a changed cell is one row with both values. `payer_id` repeats the payer
 of the record where its table has one."""
-COUNTS = {"payer_id": pl.String(), "change_kind": pl.String(), "records": pl.Int64(), "cells": pl.Int64()}
-"""Columns of counted changes: records added, changed or removed by payer, and cells that differ in changed records."""
+COUNTS = {"payer_id": pl.String(), "change_kind": pl.String(), "records": pl.Int64(), "cells": pl.Int64(), "moved": pl.Int64()}
+"""Columns of counted changes: records added, changed or removed by payer, cells that differ in changed records, and of how many
+records nothing changed but the line on which they stand: one new line of a file moves all below it."""
+_NUMBERS = ("records", "cells", "moved")
+_PLACE = "source_row"
 _OLD = "_old"
 _CODED = ("code_system", "code", "component")
 
@@ -68,9 +71,10 @@ def aligned(rows: pl.DataFrame, model: type[Table]) -> pl.DataFrame:
 def counted(feed: pl.DataFrame) -> pl.DataFrame:
     """Records and cells of a feed of one table, by payer and kind."""
     by = ("payer_id", "change_kind")
-    is_cell = pl.col("column_name") != "*"
-    grouped = feed.group_by(by).agg(records=pl.col("record_key").n_unique(), cells=is_cell.sum())
-    return grouped.cast({"records": pl.Int64, "cells": pl.Int64}).select(list(COUNTS)).sort(by)
+    column = pl.col("column_name")
+    records = feed.group_by(*by, "record_key").agg(cells=(column != "*").sum(), moved=(column == _PLACE).all())
+    grouped = records.group_by(by).agg(records=pl.len(), cells=pl.col("cells").sum(), moved=pl.col("moved").sum())
+    return grouped.cast(dict.fromkeys(_NUMBERS, pl.Int64)).select(list(COUNTS)).sort(by)
 
 
 def cube_counts(old: AnswerSets, new: AnswerSets) -> pl.DataFrame:
@@ -91,9 +95,9 @@ def cube_counts(old: AnswerSets, new: AnswerSets) -> pl.DataFrame:
     kinds = {"added": came, "changed": changed, "removed": went}
     every = pl.concat(rows.with_columns(change_kind=pl.lit(kind)) for kind, rows in kinds.items())
     summed = every.group_by("payer_id", "change_kind").agg(
-        records=pl.col("codes").sum(), cells=(pl.col("cells") * pl.col("codes")).sum()
+        records=pl.col("codes").sum(), cells=(pl.col("cells") * pl.col("codes")).sum(), moved=pl.lit(0)
     )
-    return summed.cast({"records": pl.Int64, "cells": pl.Int64}).select(list(COUNTS)).sort("payer_id", "change_kind")
+    return summed.cast(dict.fromkeys(_NUMBERS, pl.Int64)).select(list(COUNTS)).sort("payer_id", "change_kind")
 
 
 def from_text(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -31,7 +31,7 @@ from schemas import TABLES, table
 from schemas.base import Table
 from tests.end_to_end.raw_folder import changed, copied, exported_bytes
 from transforms.answer_sets import cube_rows
-from transforms.release_changes import applied, counted, differences
+from transforms.release_changes import COUNTS, applied, counted, differences
 
 EVERY = pytest.mark.parametrize("model", TABLES, ids=[model.table_name() for model in TABLES])
 
@@ -50,7 +50,7 @@ class Made(NamedTuple):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The second release has another fee schedule status, another rule, one alias fewer and one code page fewer."""
+    """The second release has another fee schedule status, another rule, one alias, one code page and the first row of modifier_group fewer."""
     folder = tmp_path_factory.mktemp("releases")
     raw = copied(folder)
     first = run(Settings(raw, folder / "output")).release
@@ -59,6 +59,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     (raw / "payer_rules" / "cigna.csv").write_text("".join(rules[:2] + rules[3:]), encoding="utf-8")
     aliases = (raw / "payers" / "payer_alias.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     (raw / "payers" / "payer_alias.csv").write_text("".join(aliases[:-1]), encoding="utf-8")
+    groups = (raw / "modifiers" / "modifier_group.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (raw / "modifiers" / "modifier_group.csv").write_text("".join(groups[:1] + groups[2:]), encoding="utf-8")
     next(iter(sorted((raw / "code_pages").glob("*_analysis.txt")))).unlink()
     second = run(Settings(raw, folder / "output")).release
     return Made(raw, folder / "output", first, second)
@@ -240,10 +242,15 @@ def test_the_feed_applied_to_the_first_release_gives_the_second(made: Made, mode
 def test_the_account_counts_by_table_and_payer(made: Made) -> None:
     account = json.loads((made.folder(made.second) / "changes.json").read_text(encoding="utf-8"))
     assert (account["release"], account["against"]) == (made.second, made.first)
-    counts = pl.DataFrame(account["counts"]).select("table", "payer_id", "change_kind", "records", "cells")
-    assert ("payer", "aetna", "changed", 1, 1) in counts.rows()
-    assert ("payer_alias", None, "removed", 1, 0) not in counts.rows()
+    counts = pl.DataFrame(account["counts"]).select("table", *COUNTS)
+    assert ("payer", "aetna", "changed", 1, 1, 0) in counts.rows()
+    assert ("payer_alias", None, "removed", 1, 0, 0) not in counts.rows()
     assert counts.filter(table="payer_alias", change_kind="removed")["records"].sum() == 1
+    groups = counts.filter(table="modifier_group")
+    assert groups.filter(change_kind="removed").rows() == [("modifier_group", "medicare", "removed", 1, 0, 0)]
+    records, cells, moved = groups.filter(change_kind="changed").select(pl.col("records", "cells", "moved").sum()).row(0)
+    assert records == cells == moved > 200  # all below the removed row, which is no reason to warn
+    assert account["warnings"] == []
     cube = table("code_payer_modifier")
     frames = [read_table(made.folder(release), cube) for release in (made.first, made.second)]
     written_out = counted(differences(frames[0], frames[1], cube))
@@ -251,7 +258,7 @@ def test_the_account_counts_by_table_and_payer(made: Made) -> None:
     text = (made.folder(made.second) / "CHANGES.md").read_text(encoding="utf-8")
     assert f"Against release {made.first}." in text
     assert "- changed: `payers/payer.csv`" in text
-    assert "| payer | 5 | 5 | 0 | 0 | 1 | 1 |" in text
+    assert "| payer | 5 | 5 | 0 | 0 | 1 | 1 | 0 |" in text
     assert "| payer | aetna | 0 | 0 | 1 |" in text
 
 

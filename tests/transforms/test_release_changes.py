@@ -106,13 +106,17 @@ def test_changes_are_counted_by_payer_record_and_cell() -> None:
         [
             ("t", "changed", "1", "a", None, "x", "uhc"),
             ("t", "changed", "1", "b", None, "x", "uhc"),
+            ("t", "changed", "1", "source_row", "8", "9", "uhc"),
+            ("t", "changed", "4", "source_row", "9", "10", "uhc"),
             ("t", "added", "2", "*", None, "{}", "uhc"),
             ("t", "removed", "3", "*", "{}", None, None),
         ],
         schema=schema,
         orient="row",
     )
-    assert counted(feed).rows() == [(None, "removed", 1, 0), ("uhc", "added", 1, 0), ("uhc", "changed", 1, 2)]
+    assert counted(feed).rows() == [
+        (None, "removed", 1, 0, 0), ("uhc", "added", 1, 0, 0), ("uhc", "changed", 2, 4, 1),
+    ]  # fmt: skip
 
 
 def answers(*rows: tuple[int, str, str, str]) -> pl.DataFrame:
@@ -155,7 +159,8 @@ def test_changes_of_the_cube_are_those_of_the_cube_written_out() -> None:
     )
     found = cube_counts(old, new)
     assert found.rows() == [
-        ("cigna", "added", 1, 0), ("cigna", "removed", 1, 0), ("uhc", "added", 2, 0), ("uhc", "changed", 2, 2), ("uhc", "removed", 2, 0),
+        ("cigna", "added", 1, 0, 0), ("cigna", "removed", 1, 0, 0),
+        ("uhc", "added", 2, 0, 0), ("uhc", "changed", 2, 2, 0), ("uhc", "removed", 2, 0, 0),
     ]  # fmt: skip
     cube = table("code_payer_modifier")
     assert_frame_equal(found, counted(differences(written_out(old), written_out(new), cube)))
