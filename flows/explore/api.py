@@ -51,7 +51,9 @@ def code(request: Request, code: _Code, on: _On = None) -> CodeFacts:
     """Validity, texts and indicators of a code."""
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, View(day_of(on)))
-        return CodeFacts(code=question.code, on=question.on, **questions.code_facts(connection, question.code, question.on))
+        titles = releases_of(request).titles(connection)
+        facts = questions.code_facts(connection, question.code, question.on, titles)
+    return CodeFacts(code=question.code, on=question.on, **facts)
 
 
 @router.get("/codes/{code}/modifiers")

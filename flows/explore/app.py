@@ -19,7 +19,9 @@ from starlette.types import ASGIApp
 
 from flows.explore import api, pages
 from flows.explore.cache import Front
+from flows.explore.code_tables import CodeTables
 from flows.explore.releases import Releases
+from flows.explore.rendering import page
 from flows.settings import NoAnswerError, NoReleaseError, UnknownNameError
 
 _PARALLEL_QUESTIONS = 8
@@ -35,9 +37,11 @@ def application(output: Path) -> ASGIApp:
     releases = Releases(output)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _PARALLEL_QUESTIONS
+        app.state.code_tables = CodeTables(releases)
         yield
+        app.state.code_tables.close()
         releases.close()
 
     app = FastAPI(title="Payer reference", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -58,7 +62,7 @@ async def _said(request: Request, error: Exception) -> Response:
     message = " ".join(_wrong(problem) for problem in detail) if isinstance(error, RequestValidationError) else str(detail)
     if message == HTTPStatus.NOT_FOUND.phrase:
         message = _NO_PAGE
-    return pages.page(request, "error.html", status=status, title=_TITLES.get(status, "No answer"), message=message)
+    return page(request, "error.html", status=status, title=_TITLES.get(status, "No answer"), message=message)
 
 
 def _is_api(request: Request) -> bool:

@@ -1,66 +1,21 @@
 """The pages. All state stands in the address; with `download=csv` or `download=parquet` what the page shows comes as a file."""
 
-from pathlib import Path
-from secrets import token_hex
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
+from fastapi.responses import RedirectResponse, Response
 
 from flows.answers import Question, Row, explain
 from flows.explore import questions, words
 from flows.explore.api import releases_of
+from flows.explore.code_tables import shown
 from flows.explore.downloads import LARGEST, as_file
 from flows.explore.questions import View, asked, day_of
-from flows.explore.releases import identity
-from flows.screen import effect
-from flows.settings import NoReleaseError
-from schemas.vocabulary import LINES_OF_BUSINESS
+from flows.explore.rendering import page
 
 router = APIRouter(include_in_schema=False)
 _ROWS = 200
-_LONGEST_CHOICE = 100
-_CHOICES = ("on", "component", "line_of_business", "market", "organization")
-_PLACE = f"code-{token_hex(8)}"
-"""Stands for the code in HTML that many codes share; no text of a release can hold it."""
-_environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True)
-_environment.filters["plain"] = words.plain
-_environment.globals.update(
-    dispositions=words.DISPOSITIONS,
-    short=words.SHORT,
-    indicators=words.INDICATORS,
-    meaning=words.indicator,
-    effect=effect,
-    linked=words.linked,
-    scope=words.scope,
-    lines_of_business=LINES_OF_BUSINESS[1:],
-)
 _Offset = Annotated[int, Query(ge=0, le=100_000_000)]
-
-
-def page(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
-    """A page; what the reader chose goes along with every link."""
-    try:
-        release = identity(releases_of(request).output).release
-    except NoReleaseError:
-        release = "none"
-    return HTMLResponse(_made(request, template, path=request.url.path, release=release, **content), status)
-
-
-def _made(request: Request, template: str, **content: Any) -> str:
-    chosen = {name: value for name in _CHOICES if (value := request.query_params.get(name)) and len(value) <= _LONGEST_CHOICE}
-    here = dict(request.query_params)
-    return _environment.get_template(template).render(
-        view=chosen,
-        day=chosen.get("on") or str(day_of(None)),
-        here={name: value for name, value in here.items() if name != "on"},
-        link=lambda path, **added: words.link(path, chosen, **added),
-        again=lambda path, **added: words.link(path, here, **added),
-        only_day=lambda path: words.link(path, {"on": chosen["on"]} if "on" in chosen else {}),
-        **content,
-    )
 
 
 def _answer(request: Request, template: str, name: str, parts: dict[str, list[Row]], **content: Any) -> Response:
@@ -113,57 +68,15 @@ def code_page(request: Request, code: str) -> Response:
     view = _view(request)
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, view)
-        facts = questions.code_facts(connection, question.code, view.on)
+        facts = questions.code_facts(connection, question.code, view.on, releases_of(request).titles(connection))
         parts = {"indicators": facts["indicators"]}
         if request.query_params.get("download"):
-            cells = _shown(request, _answers(connection, question, view))
+            cells = shown(request, _answers(connection, question, view))
             parts = {"modifiers": [row for by in cells.values() for row in by.values()], **parts}
             return _answer(request, "code.html", question.code, parts)
-        matrix = _matrix(request, connection, question, view, facts)
-    placed = Markup(matrix.replace(_PLACE, question.code))  # noqa: S704 - the template has escaped what it shows
-    return page(request, "code.html", code=question.code, facts=facts, matrix=placed)
-
-
-def _matrix(request: Request, connection: Any, question: Question, view: View, facts: dict[str, list[Row]]) -> str:
-    """Payers x modifiers in HTML, with a placeholder for the code.
-
-    Most codes share their answers with many others, so it is made once for all of them, as long as the release is open.
-    """
-    pieces = releases_of(request).pieces
-    alike = questions.alike(connection, question.code, facts["spans"], view)
-    key = ("matrix", alike, view, tuple(sorted(request.query_params.multi_items())))
-    kept: str | None = pieces.get(key)
-    if kept is not None:
-        return kept
-    found = _answers(connection, question, view)
-    cells = _shown(request, found)
-    made = _made(
-        request,
-        "matrix.html",
-        path=f"/codes/{_PLACE}",
-        code=_PLACE,
-        payers=questions.payers(connection),
-        names=questions.modifier_names(connection),
-        cells=cells,
-        hidden=len({row["modifier"] for row in found}) - len(cells),
-        first=found[0],
-    )
-    pieces.keep(key, made, size=len(made))
-    return made
-
-
-def _shown(request: Request, found: list[Row]) -> dict[str, dict[str, Row]]:
-    """Answers by modifier and payer; modifiers of which nobody says anything only where the address asks for all."""
-    cells: dict[str, dict[str, Row]] = {}
-    for row in found:
-        cells.setdefault(row["modifier"], {})[row["payer_id"]] = row
-    is_complete = request.query_params.get("all") == "1"
-    return {name: by for name, by in cells.items() if is_complete or any(_says(row) for row in by.values())}
-
-
-def _says(row: Row) -> bool:
-    """Whether a cell says more than that the modifier is not meant for the code or that nobody published an answer."""
-    return row["disposition"] not in {"not_published", "not_applicable"} or (row["effect_percent"] is not None)
+        given = question._replace(line_of_business=view.line_of_business)
+        table = request.app.state.code_tables.table(request, connection, given, view)
+    return page(request, "code.html", code=question.code, facts=facts, matrix=table)
 
 
 @router.get("/codes/{code}/explain")

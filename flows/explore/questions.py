@@ -14,6 +14,7 @@ from schemas.vocabulary import BEGINNING, COMPONENTS
 
 _Connection = duckdb.DuckDBPyConnection
 _LAST_DAY = date(2199, 12, 31)
+Titles = dict[str, str]
 
 
 class View(NamedTuple):
@@ -56,55 +57,31 @@ def owner(connection: _Connection, organization: str) -> str:
     return str(found[0]["payer_id"])
 
 
-def code_facts(connection: _Connection, code: str, on: date) -> dict[str, list[Row]]:
-    """Validity, texts and indicators of a code on a day."""
+def code_facts(connection: _Connection, code: str, on: date, titles: Titles) -> dict[str, list[Row]]:
+    """Validity, texts and indicators of a code on a day. Queries are as plain as they can be: a page waits for each of them."""
     texts = """
-        SELECT told.kind, told.description, told.source, told.licence, told.source_file, origin.title AS source_title
-        FROM code_description AS told
-        LEFT JOIN source_file_title AS origin ON origin.source_file = told.source_file
-        WHERE told.code = $1 AND $2 BETWEEN told.valid_from AND coalesce(told.valid_to, DATE '9999-12-31') ORDER BY ALL
+        SELECT kind, description, source, licence, source_file FROM code_description
+        WHERE code = $1 AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
     """
+    told = [{**row, "source_title": titles.get(row["source_file"])} for row in rows(connection, texts, [code, on])]
     begun = rows(connection, "SELECT * FROM pfs_indicator WHERE code = $1 AND valid_from <= $2", [code, on])
     newest = max((row["valid_from"] for row in begun), default=None)
     return {
-        "spans": rows(connection, "SELECT * FROM code WHERE code = $1 ORDER BY valid_from", [code]),
-        "texts": rows(connection, texts, [code, on]),
+        "spans": sorted(rows(connection, "SELECT * FROM code WHERE code = $1", [code]), key=lambda row: row["valid_from"]),
+        "texts": sorted(told, key=lambda row: (row["kind"], row["description"], row["source"])),
         "indicators": sorted(
             (row for row in begun if row["valid_from"] == newest), key=lambda row: COMPONENTS.index(row["component"])
         ),
     }
 
 
-class Alike(NamedTuple):
-    """What decides a code's answers on a day: codes with the same of it have the same, whoever is asked about."""
-
-    component: str
-    answer_sets: frozenset[int]
-    listed_until: date | None
-
-
-def alike(connection: _Connection, code: str, spans: list[Row], view: View) -> Alike:
-    """Read as the macro `modifiers_for` reads it. `spans` are the code's rows of the table code.
-
-    On every published file 19,859 codes make 646 of these on a day of October 2025.
+def titles_of_texts(connection: _Connection) -> Titles:
+    """Titles of the files that texts about codes come from."""
+    query = """
+        SELECT source_file, title FROM source_file_title
+        WHERE source_file IN (SELECT told.source_file FROM code_description AS told)
     """
-    component = view.component or _component(connection, code, view.on)
-    sets = "SELECT answer_set_id FROM code_answer_set WHERE code = $1 AND component = $2"
-    found = rows(connection, sets, [code, component])
-    is_listed = any(_covers(row, view.on) for row in spans)
-    ended = [row["valid_to"] for row in spans if row["valid_to"] and row["valid_to"] < view.on]
-    return Alike(component, frozenset(row["answer_set_id"] for row in found), None if is_listed else max(ended, default=None))
-
-
-def _component(connection: _Connection, code: str, on: date) -> str:
-    """The row of a code that is meant where none is named."""
-    profiles = rows(connection, "SELECT component, valid_from, valid_to FROM code_profile WHERE code = $1", [code])
-    on_day = {row["component"] for row in profiles if _covers(row, on)}
-    return next((component for component in COMPONENTS if component in on_day), COMPONENTS[0])
-
-
-def _covers(row: Row, day: date) -> bool:
-    return bool(row["valid_from"] <= day <= (row["valid_to"] or date.max))
+    return {row["source_file"]: row["title"] for row in rows(connection, query)}
 
 
 def payers(connection: _Connection) -> list[Row]:

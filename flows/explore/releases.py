@@ -11,6 +11,7 @@ import duckdb
 from flows.answers import opened
 from flows.database_name import DATABASE
 from flows.explore.kept import Kept
+from flows.explore.questions import Titles, titles_of_texts
 from flows.settings import NoReleaseError
 
 _PIECES_BYTES = 64 * 2**20
@@ -67,6 +68,14 @@ class Releases:
     def pieces(self) -> Kept[Any, Any]:
         """What was made of the open release. Only to be asked for while a cursor is held: a switch begins anew."""
         return self._pieces
+
+    def titles(self, connection: duckdb.DuckDBPyConnection) -> Titles:
+        """Titles of the files that texts come from, read once for a release. The connection is a cursor of the open one."""
+        found: Titles | None = self._pieces.get("titles")
+        if found is None:
+            found = titles_of_texts(connection)
+            self._pieces.keep("titles", found, size=0)
+        return found
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,5 +1,7 @@
 """What the server keeps: within its bound, and only what is true for whom it is kept."""
 
+import time
+from datetime import date
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -8,9 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from flows.database_name import DATABASE
-from flows.explore import questions
+from flows.explore import code_tables, questions
+from flows.explore.alike import alike
 from flows.explore.app import application
 from flows.explore.kept import Kept
+from flows.explore.questions import View
 from tests.explore.conftest import switch
 
 
@@ -54,6 +58,35 @@ def test_a_code_with_the_answers_of_another_has_the_page_it_would_have_alone(
         with TestClient(application(releases), base_url="http://127.0.0.1") as alone:
             assert page.text == alone.get(f"/codes/{code}?{chosen}").text
         assert page.text.count(f"/codes/{code}/explain?") >= 5
+
+
+def test_tables_are_made_ahead_once_several_were_asked_for(releases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch(releases, "first")
+    with duckdb.connect(str(releases / "releases" / "first" / DATABASE), read_only=True) as connection:
+        view = View(date(2025, 10, 7), organization="anthem_oh")
+        known = alike(connection, view)
+        assert all(alike(connection, view, code) == {code: known[code]} for code in list(known)[::20])
+    codes = list({decides: code for code, decides in known.items()}.values())
+    path = "/codes/{}?on=2025-10-07&organization=anthem_oh"
+    with TestClient(application(releases), base_url="http://127.0.0.1") as alone:
+        expected = [alone.get(path.format(code)).text for code in codes[:2]]
+        made = Mock(wraps=code_tables.matrices)
+        monkeypatch.setattr(code_tables, "matrices", made)
+        assert alone.get(path.format(codes[2])).status_code == 200
+        until = time.monotonic() + 60
+        while sum(len(call.args[1]) for call in made.call_args_list) < len(codes) - 3 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(1)
+        monkeypatch.setattr(questions, "matrix", Mock(side_effect=AssertionError("made ahead")))
+        ahead = [alone.get(path.format(code)) for code in codes[3:]]
+    monkeypatch.undo()
+    assert [page.status_code for page in ahead] == [200] * len(codes[3:])
+    for code, page in [
+        *zip(codes, expected, strict=False),
+        *zip(codes[3::6], [answer.text for answer in ahead[::6]], strict=True),
+    ]:
+        with TestClient(application(releases), base_url="http://127.0.0.1") as fresh:
+            assert page == fresh.get(path.format(code)).text
 
 
 def test_a_switch_forgets_what_was_made_of_the_release_before(releases: Path) -> None:

@@ -1,0 +1,55 @@
+"""Pages from templates; what the reader chose goes along with every link."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader
+
+from flows.explore import words
+from flows.explore.api import releases_of
+from flows.explore.questions import day_of
+from flows.explore.releases import identity
+from flows.screen import effect
+from flows.settings import NoReleaseError
+from schemas.vocabulary import LINES_OF_BUSINESS
+
+_CHOICES = ("on", "component", "line_of_business", "market", "organization")
+_LONGEST_CHOICE = 100
+_environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True)
+_environment.filters["plain"] = words.plain
+_environment.globals.update(
+    dispositions=words.DISPOSITIONS,
+    short=words.SHORT,
+    indicators=words.INDICATORS,
+    meaning=words.indicator,
+    effect=effect,
+    linked=words.linked,
+    scope=words.scope,
+    lines_of_business=LINES_OF_BUSINESS[1:],
+)
+
+
+def page(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
+    """A page; what the reader chose goes along with every link."""
+    try:
+        release = identity(releases_of(request).output).release
+    except NoReleaseError:
+        release = "none"
+    return HTMLResponse(rendered(request, template, path=request.url.path, release=release, **content), status)
+
+
+def rendered(request: Request, template: str, **content: Any) -> str:
+    """HTML of a template."""
+    chosen = {name: value for name in _CHOICES if (value := request.query_params.get(name)) and len(value) <= _LONGEST_CHOICE}
+    here = dict(request.query_params)
+    return _environment.get_template(template).render(
+        view=chosen,
+        day=chosen.get("on") or str(day_of(None)),
+        here={name: value for name, value in here.items() if name != "on"},
+        link=lambda path, **added: words.link(path, chosen, **added),
+        again=lambda path, **added: words.link(path, here, **added),
+        only_day=lambda path: words.link(path, {"on": chosen["on"]} if "on" in chosen else {}),
+        **content,
+    )
