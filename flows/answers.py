@@ -19,6 +19,8 @@ _OWN_NAME = """
     SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
 """
 _PIECE_ROWS = 10_000
+_COMPONENTS = ("global", "26", "TC", "53")
+"""Rows that the fee schedule has of a code, in the order in which an answer takes the first that there is."""
 
 
 class Question(NamedTuple):
@@ -103,6 +105,7 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
     named = question._replace(
         payer=payer,
         code=question.code.upper(),
+        component=question.component if question.component is None else known_component(question.component),
         market="any" if question.market == "any" else known_state(question.market, what="market"),
         organization=meant["organization_id"] or "any" if question.organization == "any" else question.organization,
         line_of_business=question.line_of_business or meant["line_of_business"] or str(meant["default_line_of_business"]),
@@ -111,12 +114,35 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
         _known(connection, f"organization of {payer}", own, named.organization, [payer])
     _known(connection, "modifier", "SELECT modifier FROM modifier", named.modifier)
-    _known(connection, "component", "SELECT unnest(['global', '26', 'TC', '53'])", named.component)
     lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
     _known(connection, "line of business", lines, named.line_of_business)
     if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
         raise NoAnswerError(_unknown_code(connection, named.code))
+    _check_component(connection, named)
     return named
+
+
+def known_component(given: str) -> str:
+    """A component as the fee schedule spells it. Raises UnknownNameError where there is no such component."""
+    spelt = {name.lower(): name for name in _COMPONENTS}
+    if given.strip().lower() not in spelt:
+        raise UnknownNameError(f"Unknown component '{given}': expected one of {', '.join(_COMPONENTS)}.")
+    return spelt[given.strip().lower()]
+
+
+def _check_component(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Raises NoAnswerError for a component of which the code has no row, on a day on which it has rows of others.
+
+    A code without any row in the fee schedule of that day is not published, which is an answer.
+    """
+    query = """
+        SELECT component FROM code_profile
+        WHERE code = $1 AND release_id IS NOT NULL AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
+    """
+    held = {row["component"] for row in rows(connection, query, [question.code, question.on])}
+    if held and question.component is not None and question.component not in held:
+        there = ", ".join(name for name in _COMPONENTS if name in held)
+        raise NoAnswerError(f"{question.code} has no row of component {question.component} on {question.on}; it has: {there}.")
 
 
 def known_state(given: str, *, what: str = "state") -> str:
