@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -136,7 +136,7 @@ def price_command(
 ) -> None:
     """What the Medicare fee schedule pays for a line, with formula and sources."""
     units = None if base_units is None else Decimal(str(base_units))
-    day = on.date() if on else date.today()
+    day = on or date.today()
     line = Line(code, day, tuple(modifier or ()), setting, locality, apm, units, minutes, at_induction)
     with opened(output) as connection:
         answer = price(connection, line)
@@ -205,13 +205,13 @@ def _question(
     code: str,
     payer: str,
     modifier: str | None,
-    on: datetime | None,
+    on: date | None,
     component: str | None,
     line_of_business: str | None,
     market: str,
     organization: str,
 ) -> Question:
-    day = on.date() if on else date.today()
+    day = on or date.today()
     return Question(code, payer, day, modifier.upper() if modifier else None, component, line_of_business, market, organization)
 
 

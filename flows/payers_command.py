@@ -2,21 +2,20 @@
 
 import json
 import sys
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.answers import Row, known_state, opened, rows
-from flows.screen import Screen
+from flows.options import day_option, screen
 from flows.settings import ExitCode, UnknownNameError
 
 if TYPE_CHECKING:
     import polars as pl
 
 payers = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Payers and the spellings of their names.")
-screen = Screen()
 _WIDEST_LABEL = 13
 
 
@@ -25,9 +24,7 @@ def resolve_command(
     name: Annotated[str | None, typer.Argument(help="Name as a file or a card spells it.")] = None,
     state: Annotated[str | None, typer.Option(help="State in which the name was seen, such as TX.")] = None,
     plan: Annotated[str | None, typer.Option(help="Name of the plan beside it.")] = None,
-    on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day on which the name was used; today if none.")
-    ] = None,
+    on: Annotated[date | None, day_option("Day on which the name was used; today if none.")] = None,
     file: Annotated[Path | None, typer.Option(help="CSV file with a column of names, in place of one name.")] = None,
     column: Annotated[str | None, typer.Option(help="Column of the names; the first if none.")] = None,
     plan_column: Annotated[str | None, typer.Option(help="Column of the plans' names.")] = None,
@@ -37,7 +34,7 @@ def resolve_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for one name.")] = False,
 ) -> None:
     """Whom a name means: payer, organization, line of business, the alias used and its evidence, or why nobody."""
-    day, market = on.date() if on else date.today(), known_state(state) if state else None
+    day, market = on or date.today(), known_state(state) if state else None
     if (name is None) == (file is None):
         raise UnknownNameError("Give either a name or --file with a CSV file of names.")
     if file is None:
