@@ -229,15 +229,17 @@ def _payer_meant(connection: duckdb.DuckDBPyConnection, question: Question) -> R
 
 def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -> Row:
     """What the resolver of names says. Raises UnknownNameError with its reason where it names nobody."""
-    from flows.names import meaning
+    from flows.names import meaning, suggested
 
     market = None if question.market == "any" else question.market.upper()
     found = meaning(connection, question.payer, state=market, on=question.on)
     payers = rows(connection, "SELECT payer_id, default_line_of_business FROM payer ORDER BY ALL")
     if found.payer_id is None:
         expected = ", ".join(row["payer_id"] for row in payers)
+        near = "; ".join(suggested(connection, question.payer, found))
         raise UnknownNameError(
             f"Unknown payer '{question.payer}': expected one of {expected}, or a name that means one of them. {found.reason}"
+            + (f" Did you mean: {near}?" if near else "")
         )
     (default,) = (row for row in payers if row["payer_id"] == found.payer_id)
     line = None if found.line_of_business == "any" else found.line_of_business
