@@ -90,3 +90,13 @@ def test_a_day_in_another_form_is_told_the_form(tmp_path: Path, command: tuple[s
 def test_the_help_names_the_form_of_a_day() -> None:
     for command in (["lookup"], ["explain"], ["price"], ["payers", "resolve"], ["check"]):
         assert "--on YYYY-MM-DD" in " ".join(CliRunner().invoke(app, [*command, "--help"]).stdout.split())
+
+
+# ---------------------------------------------------------------- pipes
+
+
+def test_a_row_in_a_pipe_is_one_line_whatever_the_width_of_the_screen(output: Path, published: Outcome) -> None:
+    asked = ("lookup", "00406", "--payer", "cigna", "--on", "2023-03-12")
+    assert said(output, *asked, columns=80) == said(output, *asked)
+    (line,) = [line for line in said(output, *asked).answer.splitlines() if line.startswith(" QZ")]
+    assert "A nurse anesthetist without medical direction is paid 85 percent; Medicare Advantage and Medicaid are not" in line
