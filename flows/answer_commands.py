@@ -40,7 +40,7 @@ from flows.options import (
 from flows.price import APM_STATUSES, SETTINGS, Line, in_words, price
 from flows.screen import effect, show_answers, show_staleness
 from flows.search import MOST_ROWS, search
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 
 _SHOWN_ROWS = 200
 _SHOWN_SIGNS = 120
@@ -135,6 +135,8 @@ def price_command(
     as_json: AsJson = False,
 ) -> None:
     """What the Medicare fee schedule pays for a line, with formula and sources."""
+    if "" in map(str.strip, modifier or ()):
+        raise UnknownNameError("A modifier is empty: leave --modifier out where the line has none.")
     units = None if base_units is None else Decimal(str(base_units))
     day = on or date.today()
     line = Line(code, day, tuple(modifier or ()), setting, locality, apm, units, minutes, at_induction)
@@ -181,6 +183,8 @@ def sql_command(
     """Ask the current release in SQL, read-only."""
     import duckdb
 
+    if as_csv and as_json:
+        raise UnknownNameError("Give either --csv or --json.")
     with opened(output) as connection:
         try:
             if (count := len(connection.extract_statements(query))) > 1:
@@ -212,7 +216,7 @@ def _question(
     organization: str,
 ) -> Question:
     day = on or date.today()
-    return Question(code, payer, day, modifier.upper() if modifier else None, component, line_of_business, market, organization)
+    return Question(code, payer, day, modifier, component, line_of_business, market, organization)
 
 
 def _concerning(order: list[Row], answers: list[Row]) -> list[Row]:

@@ -15,6 +15,8 @@ from flows.settings import NoAnswerError, NoReleaseError, UnknownNameError
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
+_LONGEST_TOLD = 60
+_LONGEST_REASON = 600
 _OWN_NAME = """
     SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
 """
@@ -101,14 +103,16 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence
 def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
     """The question with the payer's id in place of its spelling. Raises UnknownNameError and NoAnswerError."""
     meant = _payer_meant(connection, question)
-    payer = str(meant["payer_id"])
+    payer, organization = str(meant["payer_id"]), question.organization.strip().lower()
+    default = meant["line_of_business"] or str(meant["default_line_of_business"])
     named = question._replace(
         payer=payer,
-        code=question.code.upper(),
+        code=question.code.strip().upper(),
+        modifier=None if question.modifier is None else question.modifier.strip().upper(),
         component=question.component if question.component is None else known_component(question.component),
-        market="any" if question.market == "any" else known_state(question.market, what="market"),
-        organization=meant["organization_id"] or "any" if question.organization == "any" else question.organization,
-        line_of_business=question.line_of_business or meant["line_of_business"] or str(meant["default_line_of_business"]),
+        market="any" if question.market.strip().lower() == "any" else known_state(question.market, what="market"),
+        organization=meant["organization_id"] or "any" if organization == "any" else organization,
+        line_of_business=line.strip().lower() if (line := question.line_of_business) else default,
     )
     if named.organization != "any":
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
@@ -126,7 +130,7 @@ def known_component(given: str) -> str:
     """A component as the fee schedule spells it. Raises UnknownNameError where there is no such component."""
     spelt = {name.lower(): name for name in _COMPONENTS}
     if given.strip().lower() not in spelt:
-        raise UnknownNameError(f"Unknown component '{given}': expected one of {', '.join(_COMPONENTS)}.")
+        raise UnknownNameError(f"Unknown component '{shortened(given)}': expected one of {', '.join(_COMPONENTS)}.")
     return spelt[given.strip().lower()]
 
 
@@ -145,13 +149,18 @@ def _check_component(connection: duckdb.DuckDBPyConnection, question: Question) 
         raise NoAnswerError(f"{question.code} has no row of component {question.component} on {question.on}; it has: {there}.")
 
 
+def shortened(given: str, *, most: int = _LONGEST_TOLD) -> str:
+    """What somebody gave, short enough to stand in a sentence."""
+    return given if len(given) <= most else f"{given[:most]}..."
+
+
 def known_state(given: str, *, what: str = "state") -> str:
     """The USPS code of a state as it is spelled here. Raises UnknownNameError where there is no such state."""
     from schemas.vocabulary import MARKETS  # Loads Polars, which a question without a state does not wait for.
 
     state = given.strip().upper()
     if state not in MARKETS[1:]:
-        raise UnknownNameError(f"Unknown {what} '{given}': expected two letters of a state such as TX.")
+        raise UnknownNameError(f"Unknown {what} '{shortened(given)}': expected two letters of a state such as TX.")
     return state
 
 
@@ -238,7 +247,8 @@ def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -
         expected = ", ".join(row["payer_id"] for row in payers)
         near = "; ".join(suggested(connection, question.payer, found))
         raise UnknownNameError(
-            f"Unknown payer '{question.payer}': expected one of {expected}, or a name that means one of them. {found.reason}"
+            f"Unknown payer '{shortened(question.payer)}': expected one of {expected}, or a name that means one of them. "
+            + shortened(found.reason, most=_LONGEST_REASON)
             + (f" Did you mean: {near}?" if near else "")
         )
     (default,) = (row for row in payers if row["payer_id"] == found.payer_id)
@@ -254,8 +264,9 @@ def _known(
     names = sorted({str(next(iter(row.values()))) for row in rows(connection, query, parameters)})
     if value not in names:
         close = [name for name in names if value.lower() in name.lower()] or names
-        hint = ", ".join(close[:_SHOWN_NAMES]) + (", ..." if len(close) > _SHOWN_NAMES else "")
-        raise UnknownNameError(f"Unknown {what} '{value}': expected one of {hint}.")
+        more = len(close) - _SHOWN_NAMES
+        hint = ", ".join(close[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+        raise UnknownNameError(f"Unknown {what} '{shortened(value)}': expected one of {hint}.")
 
 
 def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
@@ -263,7 +274,8 @@ def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
         connection, "SELECT count(DISTINCT code) AS codes, string_agg(DISTINCT release_id, ', ') AS releases FROM pfs_indicator"
     )
     if not re.fullmatch(r"[0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4}", code):
-        return f"'{code}' is no code: codes have five characters, zeros included, such as 00406; a modifier goes into --modifier."
+        expected = "codes have five characters, zeros included, such as 00406; a modifier goes into --modifier"
+        return f"'{shortened(code)}' is no code: {expected}."
     return (
         f"Code {code} is not among the {held['codes']:,} codes of this release (fee schedule {held['releases']}). "
         "README says how to load the full fee schedule in place of the extract that the project ships."

@@ -12,7 +12,7 @@ import typer
 
 from flows.alerts import TIMEOUT_VARIABLE, VARIABLE, words_of
 from flows.screen import Screen
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 
 screen = Screen()
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -59,6 +59,12 @@ AlertTimeout = Annotated[
     float, typer.Option(envvar=TIMEOUT_VARIABLE, min=0.1, max=3600, help="Seconds that the alert command may take.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def check_fetching(*, is_asked: bool, is_licence_accepted: bool, base_url: str | None) -> None:
+    """Raises UnknownNameError for options that would do nothing, because they only matter where files are fetched."""
+    if not is_asked and (is_licence_accepted or base_url is not None):
+        raise UnknownNameError("--accept-licence and --base-url go with --fetch.")
 
 
 def print_json(content: Any) -> None:

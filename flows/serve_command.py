@@ -15,7 +15,7 @@ import typer
 from cronsim import CronSim, CronSimError
 
 from flows.alerts import SECONDS, TIMEOUT_VARIABLE, VARIABLE
-from flows.options import AlertCommand, AlertTimeout, Output, leave, screen
+from flows.options import AlertCommand, AlertTimeout, Output, check_fetching, leave, screen
 from flows.release_commands import known_tables
 from flows.settings import ExitCode, StopError
 
@@ -48,6 +48,7 @@ def serve_command(
     name: Annotated[str, typer.Option(help="Name of the deployment, where several share a Prefect server.")] = "serve",
 ) -> None:
     """Refresh at the times that --cron names, until stopped; Prefect's server listens on this machine alone."""
+    check_fetching(is_asked=fetch, is_licence_accepted=accept_licence, base_url=base_url)
     due = next_due(cron, timezone)
     parameters = {
         "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from flows.answers import Question, checked
 from flows.cli import app
 from flows.pipeline import Outcome
+from flows.settings import UnknownNameError
 
 OF_PAGE = ("93010", "--payer", "medicare", "--on", "2025-10-01")
 NO_ROW = "93010 has no row of component 26 on 2025-10-01; it has: global.\n"
@@ -100,3 +101,67 @@ def test_a_row_in_a_pipe_is_one_line_whatever_the_width_of_the_screen(output: Pa
     assert said(output, *asked, columns=80) == said(output, *asked)
     (line,) = [line for line in said(output, *asked).answer.splitlines() if line.startswith(" QZ")]
     assert "A nurse anesthetist without medical direction is paid 85 percent; Medicare Advantage and Medicaid are not" in line
+
+
+# ---------------------------------------------------------------- as people type
+
+
+LONG = "x" * 4000
+MODIFIERS = "1P, 22, 23, 24, 25, 26, 27, 2P, 32, 33, 3P, 47"
+
+
+def test_a_question_is_taken_as_people_type_it(connection: duckdb.DuckDBPyConnection) -> None:
+    day = date(2025, 10, 1)
+    given = Question(
+        " 0507t ", "bcbs", day, modifier=" qz ", line_of_business="Commercial", market="ANY", organization="Anthem_OH"
+    )
+    expected = Question(
+        "0507T", "bcbs", day, modifier="QZ", line_of_business="commercial", market="any", organization="anthem_oh"
+    )
+    assert checked(connection, given) == expected
+    assert checked(connection, Question("00406", "uhc", day, organization="ANY")).organization == "any"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "start"),
+    [
+        (("lookup", "00406", "--payer", "uhc", "--modifier", ""), 2, f"Unknown modifier '': expected one of {MODIFIERS} and "),
+        (("explain", "00406", "--payer", "uhc", "--modifier", " "), 2, f"Unknown modifier '': expected one of {MODIFIERS} and "),
+        (("lookup", "00406", "--payer", "uhc", "--modifier", LONG), 2, f"Unknown modifier '{'X' * 60}...': expected one of "),
+        (("lookup", LONG, "--payer", "uhc"), 1, f"'{'X' * 60}...' is no code: codes have five characters, "),
+        (("lookup", "00406", "--payer", "uhc", "--market", LONG), 2, f"Unknown market '{LONG[:60]}...': expected two letters "),
+        (("price", "19307", "--modifier", ""), 2, "A modifier is empty: leave --modifier out where the line has none.\n"),
+        (("price", "19307", "--locality", ""), 2, "Unknown locality '': expected contractor and locality such as 10112-00, "),
+        (("price", "19307", "--locality", LONG), 2, f"Unknown locality '{LONG[:60]}...': expected contractor and locality "),
+        (("sql", "SELECT 1", "--csv", "--json"), 2, "Give either --csv or --json.\n"),
+    ],
+)
+def test_what_is_empty_or_endless_is_told_in_a_sentence(
+    output: Path, published: Outcome, arguments: tuple[str, ...], code: int, start: str
+) -> None:
+    done = said(output, *arguments)
+    assert (done.code, done.answer, done.message[: len(start)]) == (code, "", start)
+    assert len(done.message) < 300
+
+
+def test_an_endless_payer_is_told_in_some_sentences(output: Path, published: Outcome) -> None:
+    done = said(output, "lookup", "00406", "--payer", LONG)
+    assert (done.code, done.answer) == (2, "")
+    assert done.message.startswith(f"Unknown payer '{LONG[:60]}...': expected one of aetna, bcbs, cigna, medicare, uhc, or ")
+    assert len(done.message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["refresh", "--accept-licence"], "--accept-licence and --base-url go with --fetch."),
+        (["serve", "--base-url", "https://mirror.example"], "--accept-licence and --base-url go with --fetch."),
+        (["fetch", "--payer", "uhc"], "--payer and --host go with --worklist."),
+        (["fetch", "--host", "example.org"], "--payer and --host go with --worklist."),
+        (["fetch", "cms_pfs", "--worklist", "list.csv"], "Give either sources with --release, or --worklist."),
+    ],
+)
+def test_options_that_would_do_nothing_are_wrong_usage(arguments: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, UnknownNameError)
+    assert str(done.exception) == message
