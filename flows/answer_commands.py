@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,7 @@ from flows.options import (
 from flows.price import APM_STATUSES, SETTINGS, Line, in_words, price
 from flows.screen import effect, show_answers, show_staleness
 from flows.search import MOST_ROWS, search
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 
 _SHOWN_ROWS = 200
 _SHOWN_SIGNS = 100
@@ -135,8 +135,10 @@ def price_command(
     as_json: AsJson = False,
 ) -> None:
     """What the Medicare fee schedule pays for a line, with formula and sources."""
+    if "" in map(str.strip, modifier or ()):
+        raise UnknownNameError("A modifier is empty: leave --modifier out where the line has none.")
     units = None if base_units is None else Decimal(str(base_units))
-    day = on.date() if on else date.today()
+    day = on or date.today()
     line = Line(code, day, tuple(modifier or ()), setting, locality, apm, units, minutes, at_induction)
     with opened(output) as connection:
         answer = price(connection, line)
@@ -189,6 +191,8 @@ def sql_command(
     """Ask the current release in SQL, read-only."""
     import duckdb
 
+    if as_csv and as_json:
+        raise UnknownNameError("Give either --csv or --json.")
     beside = _findings(findings) if findings else {}
     with opened(output) as connection:
         try:
@@ -222,14 +226,14 @@ def _question(
     code: str,
     payer: str,
     modifier: str | None,
-    on: datetime | None,
+    on: date | None,
     component: str | None,
     line_of_business: str | None,
     market: str,
     organization: str,
 ) -> Question:
-    day = on.date() if on else date.today()
-    return Question(code, payer, day, modifier.upper() if modifier else None, component, line_of_business, market, organization)
+    day = on or date.today()
+    return Question(code, payer, day, modifier, component, line_of_business, market, organization)
 
 
 def _concerning(order: list[Row], answers: list[Row]) -> list[Row]:

@@ -15,10 +15,14 @@ from flows.settings import NoAnswerError, NoReleaseError, UnknownNameError
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 12
+_LONGEST_TOLD = 60
+_LONGEST_REASON = 600
 _OWN_NAME = """
     SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
 """
 _PIECE_ROWS = 10_000
+_COMPONENTS = ("global", "26", "TC", "53")
+"""Rows that the fee schedule has of a code, in the order in which an answer takes the first that there is."""
 
 
 class Question(NamedTuple):
@@ -106,24 +110,55 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence
 def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
     """The question with the payer's id in place of its spelling. Raises UnknownNameError and NoAnswerError."""
     meant = _payer_meant(connection, question)
-    payer = str(meant["payer_id"])
+    payer, organization = str(meant["payer_id"]), question.organization.strip().lower()
+    default = meant["line_of_business"] or str(meant["default_line_of_business"])
     named = question._replace(
         payer=payer,
-        code=question.code.upper(),
-        market="any" if question.market == "any" else known_state(question.market, what="market"),
-        organization=meant["organization_id"] or "any" if question.organization == "any" else question.organization,
-        line_of_business=question.line_of_business or meant["line_of_business"] or str(meant["default_line_of_business"]),
+        code=question.code.strip().upper(),
+        modifier=None if question.modifier is None else question.modifier.strip().upper(),
+        component=question.component if question.component is None else known_component(question.component),
+        market="any" if question.market.strip().lower() == "any" else known_state(question.market, what="market"),
+        organization=meant["organization_id"] or "any" if organization == "any" else organization,
+        line_of_business=line.strip().lower() if (line := question.line_of_business) else default,
     )
     if named.organization != "any":
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
         _known(connection, f"organization of {payer}", own, named.organization, [payer])
     _known(connection, "modifier", "SELECT modifier FROM modifier", named.modifier)
-    _known(connection, "component", "SELECT unnest(['global', '26', 'TC', '53'])", named.component)
     lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
     _known(connection, "line of business", lines, named.line_of_business)
     if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
         raise NoAnswerError(_unknown_code(connection, named.code))
+    _check_component(connection, named)
     return named
+
+
+def known_component(given: str) -> str:
+    """A component as the fee schedule spells it. Raises UnknownNameError where there is no such component."""
+    spelt = {name.lower(): name for name in _COMPONENTS}
+    if given.strip().lower() not in spelt:
+        raise UnknownNameError(f"Unknown component '{shortened(given)}': expected one of {', '.join(_COMPONENTS)}.")
+    return spelt[given.strip().lower()]
+
+
+def _check_component(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Raises NoAnswerError for a component of which the code has no row, on a day on which it has rows of others.
+
+    A code without any row in the fee schedule of that day is not published, which is an answer.
+    """
+    query = """
+        SELECT component FROM code_profile
+        WHERE code = $1 AND release_id IS NOT NULL AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
+    """
+    held = {row["component"] for row in rows(connection, query, [question.code, question.on])}
+    if held and question.component is not None and question.component not in held:
+        there = ", ".join(name for name in _COMPONENTS if name in held)
+        raise NoAnswerError(f"{question.code} has no row of component {question.component} on {question.on}; it has: {there}.")
+
+
+def shortened(given: str, *, most: int = _LONGEST_TOLD) -> str:
+    """What somebody gave, short enough to stand in a sentence."""
+    return given if len(given) <= most else f"{given[:most]}..."
 
 
 def known_state(given: str, *, what: str = "state") -> str:
@@ -132,7 +167,7 @@ def known_state(given: str, *, what: str = "state") -> str:
 
     state = given.strip().upper()
     if state not in MARKETS[1:]:
-        raise UnknownNameError(f"Unknown {what} '{given}': expected two letters of a state such as TX.")
+        raise UnknownNameError(f"Unknown {what} '{shortened(given)}': expected two letters of a state such as TX.")
     return state
 
 
@@ -210,15 +245,18 @@ def _payer_meant(connection: duckdb.DuckDBPyConnection, question: Question) -> R
 
 def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -> Row:
     """What the resolver of names says. Raises UnknownNameError with its reason where it names nobody."""
-    from flows.names import meaning
+    from flows.names import meaning, suggested
 
     market = None if question.market == "any" else question.market.upper()
     found = meaning(connection, question.payer, state=market, on=question.on)
     payers = rows(connection, "SELECT payer_id, default_line_of_business FROM payer ORDER BY ALL")
     if found.payer_id is None:
         expected = ", ".join(row["payer_id"] for row in payers)
+        near = "; ".join(suggested(connection, question.payer, found))
         raise UnknownNameError(
-            f"Unknown payer '{question.payer}': expected one of {expected}, or a name that means one of them. {found.reason}"
+            f"Unknown payer '{shortened(question.payer)}': expected one of {expected}, or a name that means one of them. "
+            + shortened(found.reason, most=_LONGEST_REASON)
+            + (f" Did you mean: {near}?" if near else "")
         )
     (default,) = (row for row in payers if row["payer_id"] == found.payer_id)
     line = None if found.line_of_business == "any" else found.line_of_business
@@ -233,8 +271,9 @@ def _known(
     names = sorted({str(next(iter(row.values()))) for row in rows(connection, query, parameters)})
     if value not in names:
         close = [name for name in names if value.lower() in name.lower()] or names
-        hint = ", ".join(close[:_SHOWN_NAMES]) + (", ..." if len(close) > _SHOWN_NAMES else "")
-        raise UnknownNameError(f"Unknown {what} '{value}': expected one of {hint}.")
+        more = len(close) - _SHOWN_NAMES
+        hint = ", ".join(close[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+        raise UnknownNameError(f"Unknown {what} '{shortened(value)}': expected one of {hint}.")
 
 
 def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
@@ -242,7 +281,8 @@ def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
         connection, "SELECT count(DISTINCT code) AS codes, string_agg(DISTINCT release_id, ', ') AS releases FROM pfs_indicator"
     )
     if not re.fullmatch(r"[0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4}", code):
-        return f"'{code}' is no code: codes have five characters, zeros included, such as 00406; a modifier goes into --modifier."
+        expected = "codes have five characters, zeros included, such as 00406; a modifier goes into --modifier"
+        return f"'{shortened(code)}' is no code: {expected}."
     return (
         f"Code {code} is not among the {held['codes']:,} codes of this release (fee schedule {held['releases']}). "
         "README says how to load the full fee schedule in place of the extract that the project ships."

@@ -2,13 +2,13 @@
 
 import shlex
 import time
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.options import Output, leave, screen
+from flows.options import Output, day_option, leave, screen
 from flows.screen import command_name
 from flows.settings import ExitCode, UnknownNameError
 
@@ -27,9 +27,7 @@ def check_command(
     on_service_date: Annotated[
         bool, typer.Option("--on-service-date", help="Judge each line by the rules of its service date; so it is without --on.")
     ] = False,
-    on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Judge every line by the rules of this day instead.")
-    ] = None,
+    on: Annotated[date | None, day_option("Judge every line by the rules of this day instead.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 4 where there are errors or refused lines.")] = False,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of the database.")] = 2,
     output: Output = Path("output"),
@@ -45,7 +43,7 @@ def check_command(
         raise UnknownNameError("Give either --on-service-date or --on with a day.")
     began = time.monotonic()
     try:
-        done = check(claims, out, output=output, on=on.date() if on else None, threads=threads)
+        done = check(claims, out, output=output, on=on, threads=threads)
     except OSError as error:
         leave(f"{out} cannot be written: {error.strerror}.", ExitCode.STOPPED)
     _show(done, out, output, seconds=time.monotonic() - began)

@@ -48,9 +48,10 @@ def clean_command(
 
 def status_command(output: Output = Path("output"), as_json: AsJson = False) -> None:
     """Current release, last run, ages of inputs; exit code 1 where a run failed or a source is overdue, for a health check."""
+    from flows.refresh_command import FETCHED_RAW
     from flows.run_record import last_run
     from flows.settings import NoAnswerError
-    from flows.status import status
+    from flows.status import advice, status
 
     run = last_run(output)
     try:
@@ -63,9 +64,8 @@ def status_command(output: Output = Path("output"), as_json: AsJson = False) -> 
         print_json({**found._asdict(), "sources": sources, "overdue": found.overdue, "last_run": told})
     else:
         _say_status(found, run)
-    advice = f"Overdue: {', '.join(found.overdue)}. payref refresh --fetch gets newer ones."
     troubles = [run.text()] if run and run.is_failure else []
-    troubles += [advice] if found.overdue else []
+    troubles += [advice(found.overdue, raw=FETCHED_RAW, output=output)] if found.overdue else []
     if troubles:
         leave("\n".join(troubles), ExitCode.NO_ANSWER)
 

@@ -1,8 +1,10 @@
 """What the commands share: options, the screen, JSON, and how a command leaves."""
 
 import json
+import re
 import shlex
-from datetime import datetime
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -10,9 +12,11 @@ import typer
 
 from flows.alerts import TIMEOUT_VARIABLE, VARIABLE, words_of
 from flows.screen import Screen
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 
 screen = Screen()
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""What is taken of the forms of ISO 8601: no weeks, no days of the year."""
 
 
 def _command_line(command: str | None) -> str | None:
@@ -23,10 +27,22 @@ def _command_line(command: str | None) -> str | None:
         raise typer.BadParameter(f"{error}: {command}") from error
 
 
+def _day(text: str) -> date:
+    with suppress(ValueError):
+        if _DAY.fullmatch(text.strip()):
+            return date.fromisoformat(text.strip())
+    raise typer.BadParameter(f"expected year-month-day such as 2025-10-01, found {text or 'nothing'}")
+
+
+def day_option(help_text: str) -> Any:
+    """An option that takes a day; use it in `Annotated[date | None, ...]`."""
+    return typer.Option(parser=_day, metavar="YYYY-MM-DD", help=help_text)
+
+
 Output = Annotated[Path, typer.Option(help="Folder of the releases.")]
 Code = Annotated[str, typer.Argument(help="CPT or HCPCS code with its zeros, such as 00406.")]
 Payer = Annotated[str, typer.Option(help="aetna, bcbs, cigna, medicare, uhc, or a name that means one of them.")]
-On = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Service date; today where none is given.")]
+On = Annotated[date | None, day_option("Service date; today where none is given.")]
 Component = Annotated[str | None, typer.Option(help="Row of the fee schedule: global, 26, TC or 53.")]
 LineOfBusiness = Annotated[
     str | None, typer.Option(help="commercial, exchange, fep, medicaid, medicare_advantage or medicare_ffs.")
@@ -43,6 +59,12 @@ AlertTimeout = Annotated[
     float, typer.Option(envvar=TIMEOUT_VARIABLE, min=0.1, max=3600, help="Seconds that the alert command may take.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def check_fetching(*, is_asked: bool, is_licence_accepted: bool, base_url: str | None) -> None:
+    """Raises UnknownNameError for options that would do nothing, because they only matter where files are fetched."""
+    if not is_asked and (is_licence_accepted or base_url is not None):
+        raise UnknownNameError("--accept-licence and --base-url go with --fetch.")
 
 
 def print_json(content: Any) -> None:

@@ -1,23 +1,22 @@
 """The commands `payref payers ...`: whom a payer's name means, for one name or for a whole column."""
 
-import json
 import sys
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.answers import Row, known_state, opened, rows
-from flows.screen import Screen
+from flows.options import day_option, print_json, screen
 from flows.settings import ExitCode, UnknownNameError
 
 if TYPE_CHECKING:
     import polars as pl
 
 payers = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Payers and the spellings of their names.")
-screen = Screen()
 _WIDEST_LABEL = 13
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @payers.command("resolve")
@@ -25,9 +24,7 @@ def resolve_command(
     name: Annotated[str | None, typer.Argument(help="Name as a file or a card spells it.")] = None,
     state: Annotated[str | None, typer.Option(help="State in which the name was seen, such as TX.")] = None,
     plan: Annotated[str | None, typer.Option(help="Name of the plan beside it.")] = None,
-    on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day on which the name was used; today if none.")
-    ] = None,
+    on: Annotated[date | None, day_option("Day on which the name was used; today if none.")] = None,
     file: Annotated[Path | None, typer.Option(help="CSV file with a column of names, in place of one name.")] = None,
     column: Annotated[str | None, typer.Option(help="Column of the names; the first if none.")] = None,
     plan_column: Annotated[str | None, typer.Option(help="Column of the plans' names.")] = None,
@@ -37,7 +34,7 @@ def resolve_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for one name.")] = False,
 ) -> None:
     """Whom a name means: payer, organization, line of business, the alias used and its evidence, or why nobody."""
-    day, market = on.date() if on else date.today(), known_state(state) if state else None
+    day, market = on or date.today(), known_state(state) if state else None
     if (name is None) == (file is None):
         raise UnknownNameError("Give either a name or --file with a CSV file of names.")
     if file is None:
@@ -54,17 +51,16 @@ def resolve_command(
 
 def _resolve_one(name: str, plan: str | None, state: str | None, day: date, output: Path, *, as_json: bool) -> None:
     """Print whom one name means; exit code 1 where it is nobody for certain."""
-    from flows.names import meaning
+    from flows.names import meaning, suggested
 
     with opened(output) as connection:
         found = meaning(connection, name, plan=plan, state=state, on=day)
         called = _called(connection, found.payer_id, found.organization_id)
+        told = {**found._asdict(), **called, "did_you_mean": suggested(connection, name, found)}
     if as_json:
-        typer.echo(
-            json.dumps({"name": name, "plan": plan, "state": state, "on": str(day), **found._asdict(), **called}, indent=2)
-        )
+        print_json({"name": name, "plan": plan, "state": state, "on": str(day), **told})
     else:
-        screen.say_answer(_in_words(name, {**found._asdict(), **called}))
+        screen.say_answer(_in_words(name, told))
     if found.payer_id is None:
         raise SystemExit(int(ExitCode.NO_ANSWER))
 
@@ -79,7 +75,8 @@ def _resolve_all(
 
     missing = [column for column in columns.values() if column is not None and column not in given.columns]
     if missing:
-        raise UnknownNameError(f"The file has no column '{missing[0]}', it has: {', '.join(given.columns)}.")
+        there = f"The file has no column '{missing[0]}', it has: {', '.join(given.columns)}."
+        raise UnknownNameError(f"{there} {_parted_otherwise(given)}".rstrip())
     asked = given.select(pl.col(column).alias(name) for name, column in columns.items() if column is not None)
     seen = pl.col("state").fill_null(pl.lit(state)) if columns["state"] else pl.lit(state, dtype=pl.String)
     with opened(output) as connection:
@@ -89,7 +86,19 @@ def _resolve_all(
     written = pl.concat([given, added.rename(taken)], how="horizontal")
     _write(written, out)
     counts = found["status"].value_counts(sort=True).iter_rows()
-    screen.say(f"{given.height:,} rows: " + ", ".join(f"{count:,} {status}" for status, count in counts) + ".")
+    told = ", ".join(f"{count:,} {status}" for status, count in counts) or "none below the header"
+    counted = "1 row" if given.height == 1 else f"{given.height:,} rows"
+    read = " ".join(str(columns["name"]).split())
+    screen.say(f"{counted}, names from column '{read}': {told}. {_parted_otherwise(given)}".rstrip())
+
+
+def _parted_otherwise(given: "pl.DataFrame") -> str:
+    """A hint where a file of one column looks like one of several that are not parted by commas."""
+    (header, *others) = given.columns
+    sign = next((name for mark, name in _OTHER_SEPARATORS.items() if mark in header), None)
+    if others or sign is None:
+        return ""
+    return f"Its only column has {sign} in its header: if they part columns, save the file with commas."
 
 
 def _read(file: Path) -> "pl.DataFrame":
@@ -145,7 +154,10 @@ def _in_words(name: str, found: Row) -> str:
         ]
     else:
         lines.append(_line("payer", f"none for certain ({found['status']})"))
-    return "\n".join([*lines, _line("because", found["reason"])])
+    lines.append(_line("because", found["reason"]))
+    if found["did_you_mean"]:
+        lines.append(_line("did you mean", f"{'; '.join(found['did_you_mean'])}?"))
+    return "\n".join(lines)
 
 
 def _both(identifier: str | None, called: str | None) -> str:

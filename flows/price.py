@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, checked, rows
+from flows.answers import Question, Row, checked, rows, shortened
 from flows.settings import UnknownNameError
 
 SETTINGS = ("nonfacility", "facility")
@@ -102,17 +102,16 @@ def _named(connection: duckdb.DuckDBPyConnection, line: Line) -> Line:
     setting = re.sub(r"[^a-z]", "", line.setting.lower())
     _one_of("setting", setting, SETTINGS)
     _one_of("APM status", line.apm_status, APM_STATUSES)
-    locality = line.locality.strip().upper() if line.locality else None
-    if locality and not re.fullmatch(r"[A-Z]{2}|[0-9]{5}[^0-9A-Z]*[0-9]{2}", locality):
-        raise UnknownNameError(
-            f"Unknown locality '{line.locality}': expected contractor and locality such as 10112-00, or a state such as AL."
-        )
+    locality = None if line.locality is None else line.locality.strip().upper()
+    if locality is not None and not re.fullmatch(r"[A-Z]{2}|[0-9]{5}[^0-9A-Z]*[0-9]{2}", locality):
+        expected = "contractor and locality such as 10112-00, or a state such as AL"
+        raise UnknownNameError(f"Unknown locality '{shortened(line.locality or '')}': expected {expected}.")
     return line._replace(code=checked(connection, asked).code, modifiers=modifiers, setting=setting, locality=locality)
 
 
 def _one_of(what: str, value: str, names: tuple[str, ...]) -> None:
     if value not in names:
-        raise UnknownNameError(f"Unknown {what} '{value}': expected one of {', '.join(names)}.")
+        raise UnknownNameError(f"Unknown {what} '{shortened(value)}': expected one of {', '.join(names)}.")
 
 
 def _amount(answer: Row) -> str:

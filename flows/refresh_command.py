@@ -12,10 +12,10 @@ import typer
 
 from flows import SHIPPED_RAW
 from flows.alerts import SECONDS, Alert, words_of
-from flows.options import AlertCommand, AlertTimeout, Output, leave, screen
+from flows.options import AlertCommand, AlertTimeout, Output, check_fetching, leave, screen
 from flows.release_commands import known_tables, say_nothing_new, say_warnings
 from flows.screen import show_summary
-from flows.settings import ExitCode
+from flows.settings import ExitCode, UnknownNameError
 from flows.stage_log import Log
 from flows.stopping import before_leaving, stoppable
 
@@ -64,6 +64,7 @@ def refresh_command(
     alert_timeout: AlertTimeout = SECONDS,
 ) -> None:
     """Read the raw files and publish a release."""
+    check_fetching(is_asked=fetch, is_licence_accepted=accept_licence, base_url=base_url)
     context.with_resource(stoppable(partial(_say_stopped, output)))
     accepted = known_tables(accept or [])  # not while options are read, because it imports what starts threads
     from flows.run_end import ending
@@ -127,6 +128,11 @@ def fetch_command(
     from flows.fetch import FetchSettings
     from flows.fetch_report import fetch_and_report
     from flows.web import Limits
+
+    if worklist is None and (payer or host):
+        raise UnknownNameError("--payer and --host go with --worklist.")
+    if worklist is not None and (sources or release):
+        raise UnknownNameError("Give either sources with --release, or --worklist.")
 
     limits = Limits(timeout=timeout, max_bytes=max_bytes)
     settings = FetchSettings(accept_licence, take_changed, dry_run, base_url, limits)

@@ -53,7 +53,8 @@ def folder_of(output: Path, release: str | None) -> Path:
     if wanted in {entry.release for entry in found}:  # a name is compared with those that are there, never used as a path
         return output / "releases" / str(wanted)
     names = ", ".join(entry.release for entry in found) or "none"
-    raise StopError(f"{output}: expected a release {wanted or '(current)'}, found {names}. `payref releases` lists them.")
+    meant = "(current)" if wanted is None else wanted or "''"
+    raise StopError(f"{output}: expected a release {meant}, found {names}. `payref releases` lists them.")
 
 
 def _some(output: Path) -> list[Listed]:

@@ -10,14 +10,14 @@ from threading import Lock
 from typing import Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table as Grid
 
 from flows.answers import Question, Row, opened, rows
+from flows.grids import grid
 from flows.stage_log import Log, Stage, json_line, measured
 
-_PIPE_WIDTH = 160
+_PIPE_WIDTH = 1_000_000
+"""Nothing in a pipe is wrapped: whoever reads it, such as grep, reads lines."""
 _SUMMARY = """
     SELECT
         payer_id AS payer,
@@ -35,10 +35,10 @@ class Screen:
 
     def __init__(self) -> None:
         """Colours and widths follow the terminal; a pipe gets plain text."""
-        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        self.out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         self._is_shown = Lock()
         self.log = Log.TEXT
-        self.messages = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
+        self.messages = Console(stderr=True, highlight=False, emoji=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
     def watch(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Run a step and say what it took and gave. Of steps side by side the first shows that something goes on."""
@@ -74,25 +74,34 @@ class Screen:
         self.out.print(text, markup=False, soft_wrap=True)
 
     def table(self, title: str | None, found: Sequence[Row], columns: Sequence[str] | None = None) -> None:
-        """Rows as a table."""
+        """Rows as a table; in a pipe every row is one line, so that it can be searched."""
         names = list(columns or (found[0] if found else []))
-        grid = Grid(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for name in names:
-            is_number = bool(found) and all(
-                isinstance(row[name], (int, Decimal)) and not isinstance(row[name], bool) for row in found
-            )
-            grid.add_column(name.replace("_", " "), justify="right" if is_number else "left", overflow="fold")
-        for row in found:
-            grid.add_row(*(cell(row[name]) for name in names))
-        self.out.print(grid)
+        made = grid(
+            [name.replace("_", " ") for name in names],
+            [[cell(row[name]) for name in names] for row in found],
+            numbers=[bool(found) and all(_is_number(row[name]) for row in found) for name in names],
+            width=self.out.width,
+        )
+        if title:
+            self.out.print(title, markup=False, soft_wrap=True, style="italic")
+        if self.out.is_terminal:
+            self.out.print(made)
+            return
+        with self.out.capture() as captured:
+            self.out.print(made)
+        self.say_answer("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
 
 
 def cell(value: Any) -> str:
-    """A value as people read it; brackets are text, not markup."""
+    """A value as people read it, in one line."""
     if value is None:
         return ""
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return "".join(sign for sign in text if sign.isprintable()).replace("[", r"\[")
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def effect(row: Row) -> str:

@@ -15,7 +15,7 @@ import typer
 from cronsim import CronSim, CronSimError
 
 from flows.alerts import SECONDS, TIMEOUT_VARIABLE, VARIABLE
-from flows.options import AlertCommand, AlertTimeout, Output, leave, screen
+from flows.options import AlertCommand, AlertTimeout, Output, check_fetching, leave, screen
 from flows.release_commands import known_tables
 from flows.settings import ExitCode, StopError
 
@@ -37,6 +37,9 @@ def serve_command(
     accept: Annotated[list[str] | None, typer.Option(help="Raise the limits of this table, also several.")] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Delete all but so many releases; all stay if none is given.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another refresh on the same folder.")] = 0,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read and publish also what links out of the raw folder lead to.")
+    ] = False,
     alert_command: AlertCommand = None,
     alert_timeout: AlertTimeout = SECONDS,
     port: Annotated[
@@ -45,11 +48,12 @@ def serve_command(
     name: Annotated[str, typer.Option(help="Name of the deployment, where several share a Prefect server.")] = "serve",
 ) -> None:
     """Refresh at the times that --cron names, until stopped; Prefect's server listens on this machine alone."""
+    check_fetching(is_asked=fetch, is_licence_accepted=accept_licence, base_url=base_url)
     due = next_due(cron, timezone)
     parameters = {
         "raw": str(raw.resolve()), "output": str(output.resolve()), "fetch": fetch, "accept_licence": accept_licence,
         "base_url": base_url, "licensed": licensed, "strict": strict, "threads": threads, "keep": keep, "wait": wait,
-        "accept": list(known_tables(accept or [])),
+        "accept": list(known_tables(accept or [])), "follow_links": follow_links,
     }  # fmt: skip
     if alert_command:
         os.environ |= {VARIABLE: alert_command, TIMEOUT_VARIABLE: str(alert_timeout)}

@@ -1,12 +1,16 @@
 """How things stand: which release is current, how old its inputs are, and which of them should have been renewed by now."""
 
+import shlex
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
+from flows.addresses import OFFERS
 from flows.answers import opened
+from flows.origins import is_accepted
 from flows.publish import current_release
 from flows.registry import SOURCES
 
@@ -59,6 +63,15 @@ def status(output: Path, *, today: date) -> Status:
     declared = [(source.name, source.cadence_days) for source in SOURCES if source.cadence_days is not None]
     sources = tuple(_source(name, days, newest.get(name), today) for name, days in declared)
     return Status(manifest["release"], manifest["build"], made, sources, manifest["findings"])
+
+
+def advice(overdue: Sequence[str], *, raw: Path, output: Path) -> str:
+    """What is overdue, and the command that gets it: publishers whose licence was not accepted yet for `raw` ask for it first."""
+    owners = sorted({offer.terms.owner for offer in OFFERS if offer.terms and not is_accepted(raw, offer.terms)})
+    options = " --accept-licence" if owners else ""
+    options += "" if output == Path("output") else f" --output {shlex.quote(str(output))}"
+    told = f"Overdue: {', '.join(overdue)}. payref refresh --fetch{options} gets newer ones"
+    return f"{told}, and accepts the licence of the {' and '.join(owners)}." if owners else f"{told}."
 
 
 def _newest(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Any, ...]]:

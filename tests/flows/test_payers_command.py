@@ -17,6 +17,7 @@ from flows.settings import NoAnswerError, UnknownNameError
 from tests.databases import database_of
 from tests.transforms.test_payer_names import NOW
 
+TAB = "\t"
 HEADER = ["payer_id", "organization_id", "line_of_business", "market", "alias", "evidence", "status", "reason"]
 
 
@@ -30,7 +31,11 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def called(output: Path, *arguments: str) -> tuple[int, str, str]:
-    done = CliRunner().invoke(cli.app, ["payers", "resolve", *arguments, "--output", str(output)])
+    return called_with(output, "payers", "resolve", *arguments)
+
+
+def called_with(output: Path, *arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(cli.app, [*arguments, "--output", str(output)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.stdout, done.stderr
@@ -61,6 +66,42 @@ def test_a_name_of_nobody_is_exit_code_1_with_the_reason(output: Path) -> None:
     )
 
 
+def test_a_misspelt_name_is_asked_about_and_stays_nobody(output: Path) -> None:
+    assert called(output, "Unitd Helthcare") == (
+        1,
+        "Unitd Helthcare:\n"
+        "  payer         none for certain (unknown)\n"
+        "  because       No alias is known for 'unitd helthcare'.\n"
+        "  did you mean  UnitedHealthcare; United HealthCare Services, Inc.; UnitedHealthcare Community Plan?\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "names"),
+    [
+        ("Aetnna comm", "unknown", ["Aetna"]),
+        ("Zzzqq", "unknown", []),
+        ("", "unknown", []),
+        ("Aetnna " * 100, "unknown", []),
+        ("Humana", "other_payer", []),
+        ("Blue Cross", "ambiguous", []),
+        ("Aetna", "resolved", []),
+    ],
+)
+def test_only_unknown_names_are_asked_about_and_only_with_names_that_mean_somebody(
+    output: Path, name: str, status: str, names: list[str]
+) -> None:
+    found = json.loads(called(output, name, "--json")[1])
+    assert (found["status"], found["did_you_mean"], found["payer_id"] is None) == (status, names, status != "resolved")
+    assert all(json.loads(called(output, close, "--json")[1])["payer_id"] for close in names)
+
+
+def test_a_look_up_asks_about_a_misspelt_payer(output: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"No alias is known for 'aetnna'\. Did you mean: Aetna\?$"):
+        called_with(output, "lookup", "00406", "--payer", "Aetnna comm")
+
+
 def test_one_name_as_json_with_plan_and_day(output: Path) -> None:
     code, said, _ = called(output, "Cigna", "--plan", "Medicare PPO", "--on", "2024-05-01", "--state", "FL", "--json")
     found = json.loads(said)
@@ -80,7 +121,7 @@ def test_a_file_keeps_its_rows_and_columns(output: Path, tmp_path: Path) -> None
     names.write_text('id,payer,where,status\n007,"AETNA [1], PPO",TX,x\n8,Zzz Trust,,y\n9,Blue Cross,CA,z\n', encoding="utf-8")
     code, said, told = called(output, "--file", str(names), "--column", "payer", "--state-column", "where", "--out", str(out))
     assert (code, said) == (0, "")
-    assert told == "3 rows: 2 resolved, 1 unknown.\n"
+    assert told == "3 rows, names from column 'payer': 2 resolved, 1 unknown.\n"
     header, *found = csv.reader(out.read_text(encoding="utf-8").splitlines())
     assert header == ["id", "payer", "where", "status", *("resolved_status" if name == "status" else name for name in HEADER)]
     assert [row[:6] + row[7:8] for row in found] == [
@@ -128,6 +169,24 @@ def test_a_file_without_the_column_and_an_empty_one_are_refused(output: Path, tm
         called(output, "--file", str(empty))
     with pytest.raises(UnknownNameError, match="cannot be written"):
         called(output, "--file", str(names), "--out", str(tmp_path))
+
+
+@pytest.mark.parametrize(("sign", "called_sign"), [(";", "semicolons"), (TAB, "tabs"), ("|", "bars")])
+def test_a_file_parted_by_other_signs_is_hinted_at(output: Path, tmp_path: Path, sign: str, called_sign: str) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text(f"payer{sign}plan\nZzzqq{sign}HMO\n", encoding="utf-8")
+    hint = f"Its only column has {called_sign} in its header: if they part columns, save the file with commas."
+    code, _, told = called(output, "--file", str(names))
+    assert (code, told) == (0, f"1 row, names from column 'payer{sign.replace(TAB, ' ')}plan': 1 unknown. {hint}\n")
+    with pytest.raises(UnknownNameError) as caught:
+        called(output, "--file", str(names), "--column", "payer")
+    assert str(caught.value) == f"The file has no column 'payer', it has: payer{sign}plan. {hint}"
+
+
+def test_a_file_with_a_header_alone_is_told_so(output: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("payer,plan\n", encoding="utf-8")
+    assert called(output, "--file", str(names))[2] == "0 rows, names from column 'payer': none below the header.\n"
 
 
 def test_without_a_release_there_is_no_answer(tmp_path: Path) -> None:

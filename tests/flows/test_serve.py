@@ -6,15 +6,21 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
-from flows import PROJECT
+from flows import PROJECT, serve_command
+from flows.cli import app
 from flows.prefect_server import LOOPBACK, PortError, PrefectServer
+from flows.scheduled import scheduled_refresh
 from flows.serve_command import next_due
 from flows.settings import ExitCode
 
@@ -52,6 +58,18 @@ def test_the_next_time_due_is_that_of_the_time_zone() -> None:
     due = next_due("30 5 * * 1", "America/New_York")
     assert (due.weekday(), due.hour, due.minute, due.tzinfo) == (0, 5, 30, ZoneInfo("America/New_York"))
     assert timedelta(0) < due - datetime.now(UTC) <= timedelta(days=7, hours=1)
+
+
+def test_every_parameter_of_the_scheduled_refresh_can_be_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    served: dict[str, Any] = {}
+    monkeypatch.setattr(serve_command, "_server", lambda *_: nullcontext("http://127.0.0.1:1"))
+    monkeypatch.setattr(serve_command, "_serve", lambda _name, _cron, _timezone, parameters: served.update(parameters))
+    place = ["serve", "--raw", str(tmp_path), "--output", str(tmp_path)]
+    assert CliRunner().invoke(app, place).exit_code == 0
+    assert served["follow_links"] is False
+    assert set(served) == set(signature(scheduled_refresh.fn).parameters)
+    assert CliRunner().invoke(app, [*place, "--follow-links"]).exit_code == 0
+    assert served["follow_links"] is True
 
 
 def test_a_port_that_is_taken_is_refused_and_no_other_address_is_used() -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from flows import cli
 from flows.pipeline import Outcome
-from flows.status import Source, status
+from flows.status import Source, advice, status
 
 STARTS, PUBLISHED = date(2025, 10, 1), date(2025, 9, 11)
 
@@ -42,11 +42,26 @@ def test_a_source_that_was_never_read_is_not_overdue(output: Path, published: Ou
     assert published.manifest["findings"] == status(output, today=PUBLISHED).findings
 
 
-def test_the_command_is_a_health_check(output: Path, published: Outcome) -> None:
+def test_the_advice_is_a_command_that_works_for_the_raw_folder(tmp_path: Path) -> None:
+    raw, output = tmp_path / "my-raw", Path("output")
+    assert advice(["cms_pfs", "nucc"], raw=raw, output=output) == (
+        "Overdue: cms_pfs, nucc. payref refresh --fetch --accept-licence gets newer ones, and accepts the licence of the AMA."
+    )
+    (raw / "cms_pfs" / "2025-10").mkdir(parents=True)
+    accepted = {"accepted_licence": True, "accepted_terms": "AMA"}
+    (raw / "cms_pfs" / "2025-10" / "origin.json").write_text(json.dumps(accepted), encoding="utf-8")
+    assert advice(["nucc"], raw=raw, output=output) == "Overdue: nucc. payref refresh --fetch gets newer ones."
+    assert advice(["nucc"], raw=raw, output=Path("/my data")) == (
+        "Overdue: nucc. payref refresh --fetch --output '/my data' gets newer ones."
+    )
+
+
+def test_the_command_is_a_health_check(output: Path, published: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli.app, ["status", "--output", str(output), "--json"])
     told = json.loads(done.stdout)
     assert (told["release"], told["overdue"]) == (published.release, ["cms_pfs"])
-    assert (done.exit_code, done.stderr) == (1, "Overdue: cms_pfs. payref refresh --fetch gets newer ones.\n")
+    assert (done.exit_code, done.stderr) == (1, advice(["cms_pfs"], raw=tmp_path, output=output) + "\n")
 
 
 def test_without_a_release_there_is_no_status(tmp_path: Path) -> None:
