@@ -125,8 +125,9 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
         _known(connection, f"organization of {payer}", own, named.organization, [payer])
     _known(connection, "modifier", "SELECT modifier FROM modifier", named.modifier)
-    lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
-    _known(connection, "line of business", lines, named.line_of_business)
+    if question.line_of_business:
+        lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
+        _known(connection, "line of business", lines, named.line_of_business)
     if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
         raise NoAnswerError(_unknown_code(connection, named.code))
     _check_component(connection, named)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from flows.answers import Question, Row, rows
-from flows.explore.questions import View, owner
+from flows.explore.questions import owner
 from schemas.vocabulary import COMPONENTS
 
 _Connection = duckdb.DuckDBPyConnection
@@ -58,9 +58,9 @@ class Alike(NamedTuple):
     listed_until: date | None
 
 
-def alike(connection: _Connection, view: View, code: str | None = None) -> dict[str, Alike]:
-    """For a code, or for every code of the release, what decides its answers."""
-    found = rows(connection, _QUERY, [view.on, view.component, code, list(COMPONENTS)])
+def alike(connection: _Connection, question: Question, code: str | None = None) -> dict[str, Alike]:
+    """For a code, or for every code of the release, what decides its answers on the day of the question, in its component."""
+    found = rows(connection, _QUERY, [question.on, question.component, code, list(COMPONENTS)])
     return {row["code"]: Alike(row["component"], tuple(row["answer_sets"]), row["listed_until"]) for row in found}
 
 

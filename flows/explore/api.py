@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from flows.answers import explain, known_state, rows
 from flows.explore import questions
 from flows.explore.models import CodeFacts, Explained, Health, ModifierFacts, Page, PayerFacts, Problem, Resolved
-from flows.explore.questions import View, asked, day_of
+from flows.explore.questions import View, asked, day_of, of_every_payer
 from flows.explore.releases import Releases, identity
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -73,7 +73,7 @@ def modifiers_of_code(
     view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, view, payer=payer or "medicare")
-        given = question._replace(line_of_business=line_of_business)
+        given = of_every_payer(question, view)
         found = questions.matrix(connection, given, question.organization if payer else view.organization)
     kept = [row for row in found if payer is None or row["payer_id"] == question.payer]
     return _page(kept[offset : offset + limit + 1], limit, offset)

@@ -15,7 +15,6 @@ from flows.answers import Question, Row
 from flows.explore import questions
 from flows.explore.alike import Alike, alike, matrices
 from flows.explore.kept import Kept
-from flows.explore.questions import View
 from flows.explore.releases import Releases
 from flows.explore.rendering import rendered
 
@@ -48,7 +47,7 @@ def _says(row: Row) -> bool:
 
 
 class CodeTables:
-    """Tables of codes. A question is as `questions.asked` left it, its line of business as the reader chose it or none."""
+    """Tables of codes. A question is one of `questions.of_every_payer`, the organization counts for its own payer."""
 
     def __init__(self, releases: Releases) -> None:
         """What is made is kept with the open release."""
@@ -58,17 +57,17 @@ class CodeTables:
         self._is_busy = Lock()
         self._stop = Event()
 
-    def table(self, request: Request, connection: _Connection, question: Question, view: View) -> Markup:
+    def table(self, request: Request, connection: _Connection, question: Question, organization: str) -> Markup:
         """The table of one code. The connection is a cursor of the open release."""
-        pieces, choices = self._releases.pieces, _choices(request, view)
-        known: dict[str, Alike] = pieces.get(_of_day(view)) or alike(connection, view, question.code)
+        pieces, choices = self._releases.pieces, _choices(request, question, organization)
+        known: dict[str, Alike] = pieces.get(_of_day(question)) or alike(connection, question, question.code)
         key = (choices, known[question.code])
         made: str | None = pieces.get(key)
         if made is None:
-            found = {question.code: questions.matrix(connection, question, view.organization)}
+            found = {question.code: questions.matrix(connection, question, organization)}
             made = _made(request, connection, found)[question.code]
             pieces.keep(key, made, size=len(made))
-            self._count(request, question, view, pieces)
+            self._count(request, question, organization, pieces)
         return Markup(made.replace(_PLACE, question.code))  # noqa: S704 - the template has escaped what it shows
 
     def close(self) -> None:
@@ -76,46 +75,46 @@ class CodeTables:
         self._stop.set()
         self._ahead.shutdown()
 
-    def _count(self, request: Request, question: Question, view: View, pieces: _Pieces) -> None:
+    def _count(self, request: Request, question: Question, organization: str, pieces: _Pieces) -> None:
         """Begin to make the tables of all other codes where several were asked for with the same choices."""
-        key = (id(pieces), _choices(request, view))
+        key = (id(pieces), _choices(request, question, organization))
         if len(self._asked) > _MOST_CHOICES:
             self._asked.clear()
         self._asked[key] += 1
         if self._asked[key] >= _ENOUGH and not self._stop.is_set() and self._is_busy.acquire(blocking=False):
             self._asked[key] = _BEGUN
-            self._ahead.submit(self._make, request, question, view, pieces).add_done_callback(self._done)
+            self._ahead.submit(self._make, request, question, organization, pieces).add_done_callback(self._done)
 
     def _done(self, made: Future[None]) -> None:
         self._is_busy.release()
         if not made.cancelled() and (error := made.exception()) is not None:
             _log.warning("Tables could not be made ahead: %s", error)
 
-    def _make(self, request: Request, question: Question, view: View, pieces: _Pieces) -> None:
+    def _make(self, request: Request, question: Question, organization: str, pieces: _Pieces) -> None:
         """Tables of every code, the most frequent first. Ends where another release is open or the application ends."""
         with self._releases.cursor() as connection:
-            known = alike(connection, view)
-        pieces.keep(_of_day(view), known, size=100 * len(known))
+            known = alike(connection, question)
+        pieces.keep(_of_day(question), known, size=100 * len(known))
         codes = {decides: code for code, decides in known.items()}
-        choices = _choices(request, view)
+        choices = _choices(request, question, organization)
         order = [decides for decides, _ in Counter(known.values()).most_common() if pieces.get((choices, decides)) is None]
         for first in range(0, len(order), _TOGETHER):
             with self._releases.cursor() as connection:
                 if self._stop.is_set() or self._releases.pieces is not pieces:
                     return
                 asked = [codes[decides] for decides in order[first : first + _TOGETHER]]
-                made = _made(request, connection, matrices(connection, asked, question, view.organization))
+                made = _made(request, connection, matrices(connection, asked, question, organization))
             for code, table in made.items():
                 pieces.keep((choices, known[code]), table, size=len(table))
 
 
-def _choices(request: Request, view: View) -> _Choices:
+def _choices(request: Request, question: Question, organization: str) -> _Choices:
     """All that a table depends on besides the code and the release."""
-    return ("table", view, *sorted(request.query_params.multi_items()))
+    return ("table", question._replace(code=""), organization, *sorted(request.query_params.multi_items()))
 
 
-def _of_day(view: View) -> _Choices:
-    return ("alike", view.on, view.component)
+def _of_day(question: Question) -> _Choices:
+    return ("alike", question.on, question.component)
 
 
 def _made(request: Request, connection: _Connection, found: dict[str, list[Row]]) -> dict[str, str]:

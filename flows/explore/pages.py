@@ -10,7 +10,7 @@ from flows.explore import questions, words
 from flows.explore.api import releases_of
 from flows.explore.code_tables import shown
 from flows.explore.downloads import LARGEST, as_file
-from flows.explore.questions import View, asked, day_of
+from flows.explore.questions import View, asked, day_of, of_every_payer
 from flows.explore.rendering import page
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +41,7 @@ def _view(request: Request) -> View:
         given.get("component") or None,
         given.get("line_of_business") or None,
         given.get("market") or "any",
-        given.get("organization") or "any",
+        (given.get("organization") or "any").strip().lower(),
     )
 
 
@@ -57,9 +57,7 @@ def home(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Res
 
 
 def _answers(connection: Any, question: Question, view: View) -> list[Row]:
-    """Every payer's answers. Each payer has its own default line of business, so only one that was asked for counts."""
-    given = question._replace(line_of_business=view.line_of_business)
-    return questions.matrix(connection, given, view.organization)
+    return questions.matrix(connection, of_every_payer(question, view), view.organization)
 
 
 @router.get("/codes/{code}")
@@ -74,8 +72,7 @@ def code_page(request: Request, code: str) -> Response:
             cells = shown(request, _answers(connection, question, view))
             parts = {"modifiers": [row for by in cells.values() for row in by.values()], **parts}
             return _answer(request, "code.html", question.code, parts)
-        given = question._replace(line_of_business=view.line_of_business)
-        table = request.app.state.code_tables.table(request, connection, given, view)
+        table = request.app.state.code_tables.table(request, connection, of_every_payer(question, view), view.organization)
     return page(request, "code.html", code=question.code, facts=facts, matrix=table)
 
 

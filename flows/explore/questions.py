@@ -49,6 +49,11 @@ def asked(connection: _Connection, code: str, view: View, *, payer: str = "medic
     return checked(connection, given)
 
 
+def of_every_payer(question: Question, view: View) -> Question:
+    """A question about all payers: each has its own default line of business, so only one that was asked for counts."""
+    return question if view.line_of_business else question._replace(line_of_business=None)
+
+
 def owner(connection: _Connection, organization: str) -> str:
     """The payer that an organization belongs to. Raises UnknownNameError."""
     found = rows(connection, "SELECT payer_id FROM payer_organization WHERE organization_id = $1", [organization])

@@ -9,12 +9,12 @@ import duckdb
 import pytest
 from starlette.testclient import TestClient
 
+from flows.answers import Question
 from flows.database_name import DATABASE
 from flows.explore import code_tables, questions
 from flows.explore.alike import alike
 from flows.explore.app import application
 from flows.explore.kept import Kept
-from flows.explore.questions import View
 from tests.explore.conftest import switch
 
 
@@ -36,7 +36,7 @@ def test_what_was_not_asked_for_the_longest_goes_first() -> None:
     [
         "on=2025-10-05",
         "on=2025-10-05&market=TX&all=1",
-        "on=2025-10-05&component=26&line_of_business=medicaid&all=1",
+        "on=2025-10-05&line_of_business=Medicaid&all=1",
         "on=2023-01-01&organization=anthem_oh",
         "on=2016-01-01&all=1",
     ],
@@ -63,9 +63,9 @@ def test_a_code_with_the_answers_of_another_has_the_page_it_would_have_alone(
 def test_tables_are_made_ahead_once_several_were_asked_for(releases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     switch(releases, "first")
     with duckdb.connect(str(releases / "releases" / "first" / DATABASE), read_only=True) as connection:
-        view = View(date(2025, 10, 7), organization="anthem_oh")
-        known = alike(connection, view)
-        assert all(alike(connection, view, code) == {code: known[code]} for code in list(known)[::20])
+        question = Question("", "medicare", date(2025, 10, 7))
+        known = alike(connection, question)
+        assert all(alike(connection, question, code) == {code: known[code]} for code in list(known)[::20])
     codes = list({decides: code for code, decides in known.items()}.values())
     path = "/codes/{}?on=2025-10-07&organization=anthem_oh"
     with TestClient(application(releases), base_url="http://127.0.0.1") as alone:
