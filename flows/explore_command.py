@@ -23,7 +23,8 @@ def explore_command(
     from flows.explore.releases import identity
 
     release = identity(output).release
-    with socket.socket() as listener:
+    # The protocol is named so that asyncio sends small answers at once: where it is 0, Nagle's algorithm makes each wait 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((_LOOPBACK, port))

@@ -16,7 +16,7 @@ from flows.explore import questions
 from flows.explore.alike import Alike, alike, matrices
 from flows.explore.kept import Kept
 from flows.explore.releases import Releases
-from flows.explore.rendering import rendered
+from flows.explore.rendering import choices_of, named
 
 _PLACE = f"code-{token_hex(8)}"
 """Stands for the code in HTML that many codes share; no text of a release can hold it."""
@@ -118,13 +118,18 @@ def _of_day(question: Question) -> _Choices:
 
 
 def _made(request: Request, connection: _Connection, found: dict[str, list[Row]]) -> dict[str, str]:
-    """Tables of codes with a placeholder for the code."""
-    payers, names = questions.payers(connection), questions.modifier_names(connection)
-    return {code: _made_one(request, rows, payers=payers, names=names) for code, rows in found.items()}
+    """Tables of codes with a placeholder for the code, so that links are the same in all of them and made once."""
+    common = {
+        **choices_of(request),
+        "path": f"/codes/{_PLACE}",
+        "code": _PLACE,
+        "payers": questions.payers(connection),
+        "names": questions.modifier_names(connection),
+    }
+    return {code: _made_one(request, rows, common) for code, rows in found.items()}
 
 
-def _made_one(request: Request, found: list[Row], **content: Any) -> str:
+def _made_one(request: Request, found: list[Row], common: dict[str, Any]) -> str:
     cells = shown(request, found)
     hidden = len({row["modifier"] for row in found}) - len(cells)
-    own = {"path": f"/codes/{_PLACE}", "code": _PLACE, "cells": cells, "hidden": hidden, "first": found[0]}
-    return rendered(request, "matrix.html", **own, **content)
+    return named("matrix.html").render(**common, cells=cells, hidden=hidden, first=found[0])

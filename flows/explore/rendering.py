@@ -1,11 +1,12 @@
 """Pages from templates; what the reader chose goes along with every link."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Template
 
 from flows.explore import words
 from flows.explore.api import releases_of
@@ -42,14 +43,23 @@ def page(request: Request, template: str, *, status: int = 200, **content: Any) 
 
 def rendered(request: Request, template: str, **content: Any) -> str:
     """HTML of a template."""
+    return named(template).render(**choices_of(request), **content)
+
+
+def choices_of(request: Request) -> dict[str, Any]:
+    """What templates know of the reader's choices: values, and links that keep them, each made once."""
     chosen = {name: value for name in _CHOICES if (value := request.query_params.get(name)) and len(value) <= _LONGEST_CHOICE}
     here = dict(request.query_params)
-    return _environment.get_template(template).render(
-        view=chosen,
-        day=chosen.get("on") or str(day_of(None)),
-        here={name: value for name, value in here.items() if name != "on"},
-        link=lambda path, **added: words.link(path, chosen, **added),
-        again=lambda path, **added: words.link(path, here, **added),
-        only_day=lambda path: words.link(path, {"on": chosen["on"]} if "on" in chosen else {}),
-        **content,
-    )
+    return {
+        "view": chosen,
+        "day": chosen.get("on") or str(day_of(None)),
+        "here": {name: value for name, value in here.items() if name != "on"},
+        "link": cache(lambda path, **added: words.link(path, chosen, **added)),
+        "again": cache(lambda path, **added: words.link(path, here, **added)),
+        "only_day": cache(lambda path: words.link(path, {"on": chosen["on"]} if "on" in chosen else {})),
+    }
+
+
+def named(name: str) -> Template:
+    """A template with all that pages share."""
+    return _environment.get_template(name)
