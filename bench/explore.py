@@ -80,14 +80,15 @@ def _codes(output: Path) -> list[str]:
 
 def _loads(codes: list[str], seconds: float) -> list[Load]:
     pages = [f"/codes/{code}?on=2025-10-05" for code in codes]
-    thirds = [pages[start::3] for start in range(3)]
+    quarters = [pages[start::4] for start in range(4)]
     popular = random.Random(1).choices(  # noqa: S311
-        thirds[0], weights=[1 / place for place in range(1, len(thirds[0]) + 1)], k=200_000
+        quarters[0], weights=[1 / place for place in range(1, len(quarters[0]) + 1)], k=200_000
     )
     return [
         Load("the same page", pages[:1], seconds),
-        Load("other pages, each once", thirds[1], seconds),
-        Load("each once, 5 s to read", thirds[2], 2 * seconds, 5.0),
+        Load("each once, 5 s to read, at first", quarters[1], 2 * seconds, 5.0),
+        Load("each once, 5 s to read, later on", quarters[2], 2 * seconds, 5.0),
+        Load("each once", quarters[3], seconds),
         Load("few often, many seldom (1/rank)", popular, 2 * seconds),
         Load("few often, 5 s to read", popular[100_000:], 2 * seconds, 5.0),
     ]

@@ -69,6 +69,11 @@ class Releases:
         """What was made of the open release. Only to be asked for while a cursor is held: a switch begins anew."""
         return self._pieces
 
+    def wait_for_quiet(self, seconds: float) -> None:
+        """Wait until nobody asks anything, at most so long: for work that may wait."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._asking, seconds)
+
     def titles(self, connection: duckdb.DuckDBPyConnection) -> Titles:
         """Titles of the files that texts come from, read once for a release. The connection is a cursor of the open one."""
         found: Titles | None = self._pieces.get("titles")
