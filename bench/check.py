@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.claim_generator import generated
 from bench.measured import Measured, measured
-from flows.answers import opened
+from flows.release_query import opened
 
 _PROJECT = Path(__file__).resolve().parents[1]
 

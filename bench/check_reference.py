@@ -15,7 +15,7 @@ from bench import check_claim_rules, check_line_rules
 from bench.check_claims import Line, Refused, read
 from bench.check_facts import Facts, Scope, loaded, scopes_of
 from bench.check_line_rules import Found, unasked
-from flows.answers import opened
+from flows.release_query import opened
 from schemas.claim import CHECK_RULES, ClaimFinding
 
 _RULES = {rule.rule_id: rule for rule in CHECK_RULES}

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.answers import opened, rows
+from flows.release_query import opened, rows
 
 _OK = b"HTTP/1.1 200"
 

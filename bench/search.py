@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from flows.answers import opened
+from flows.release_query import opened
 
 SHOWN = 20
 _ODD = (

@@ -11,18 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.answers import (
-    Found,
-    Question,
-    Row,
-    asked,
-    checked,
-    elsewhere,
-    explain,
-    modifiers_for,
-    opened,
-    positions,
-)
+from flows.answers import Question, checked, elsewhere, explain, modifiers_for, positions
 from flows.options import (
     AsJson,
     Code,
@@ -38,6 +27,7 @@ from flows.options import (
     screen,
 )
 from flows.price import APM_STATUSES, SETTINGS, Line, in_words, price
+from flows.release_query import Found, Row, asked, opened
 from flows.screen import effect, show_answers, show_staleness
 from flows.search import MOST_ROWS, search
 from flows.settings import ExitCode, UnknownNameError

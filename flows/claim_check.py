@@ -11,10 +11,10 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from flows.answers import opened
 from flows.claim_files import read_claims
 from flows.claim_findings import known_format, write_findings
 from flows.names import meanings, name_tables
+from flows.release_query import opened
 from flows.settings import UnknownNameError
 from schemas.claim import ADVICE, CHECK_RULES, ClaimFinding
 from schemas.vocabulary import BEGINNING

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, checked, explain, known_state, modifiers_for, rows
+from flows.answers import Question, checked, explain, known_state, modifiers_for
 from flows.names import meaning
 from flows.price import Line, price, sources
+from flows.release_query import Row, rows
 from flows.search import search
 
 PUBLISHED = "published"

@@ -13,9 +13,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field, ValidationError
 
 from flows import mcp_answers
-from flows.answers import Question, opened, release_of
+from flows.answers import Question
 from flows.mcp_answers import Told
 from flows.price import Line
+from flows.release_query import opened, release_of
 from flows.settings import NoAnswerError, UnknownNameError
 
 _MOST_ROWS = 200

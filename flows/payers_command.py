@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.answers import Row, known_state, opened, rows
+from flows.answers import known_state
 from flows.options import day_option, print_json, screen
+from flows.release_query import Row, opened, rows
 from flows.settings import ExitCode, UnknownNameError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, checked, rows, shortened
+from flows.answers import Question, checked, shortened
+from flows.release_query import Row, rows
 from flows.settings import UnknownNameError
 
 SETTINGS = ("nonfacility", "facility")

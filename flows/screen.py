@@ -12,8 +12,9 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from flows.answers import Question, Row, opened, rows
+from flows.answers import Question
 from flows.grids import grid
+from flows.release_query import Row, opened, rows
 from flows.stage_log import Log, Stage, json_line, measured
 
 _PIPE_WIDTH = 1_000_000

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from flows.answers import Row, rows
+from flows.release_query import Row, rows
 from flows.settings import NoAnswerError, UnknownNameError
 
 KINDS = ("code", "modifier", "payer", "organization")

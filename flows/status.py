@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import duckdb
 
 from flows.addresses import OFFERS
-from flows.answers import opened
 from flows.origins import is_accepted
 from flows.publish import current_release
 from flows.registry import SOURCES
+from flows.release_query import opened
 
 GRACE_DAYS = 31
 """How long after a source's cadence a newer release may be missing: publishers are late, and files want fetching."""

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flows import PROJECT
-from flows.answers import asked
+from flows.release_query import asked
 from tests.explore.conftest import served
 from tests.test_questions import as_csv
 

@@ -13,8 +13,8 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from flows import PROJECT, cli
-from flows.answers import rows
 from flows.registry import SOURCES
+from flows.release_query import rows
 from flows.settings import ExitCode
 from schemas import TABLES
 from schemas.claim import CHECK_RULES, CLAIM_SEVERITIES, OPTIONAL, REQUIRED, ClaimFinding

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from flows import PROJECT
-from flows.answers import Found, asked
+from flows.release_query import Found, asked
 
 TEXT = (PROJECT / "docs" / "questions.md").read_text(encoding="utf-8")
 QUESTIONS = re.findall(r"^## \d+\. [^\n]*\n\n```sql\n(.*?)```\n\n```csv\n(.*?)```", TEXT, flags=re.DOTALL | re.MULTILINE)

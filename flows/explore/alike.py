@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, rows
+from flows.answers import Question
 from flows.explore.questions import owner
+from flows.release_query import Row, rows
 from schemas.vocabulary import COMPONENTS
 
 _Connection = duckdb.DuckDBPyConnection

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 
-from flows.answers import explain, known_state, rows
+from flows.answers import explain, known_state
 from flows.explore import questions
 from flows.explore.models import CodeFacts, Explained, Health, ModifierFacts, Page, PayerFacts, Problem, Resolved
 from flows.explore.questions import View, asked, day_of, of_every_payer
 from flows.explore.releases import Releases, identity
+from flows.release_query import rows
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {

@@ -12,12 +12,13 @@ import duckdb
 from fastapi import Request
 from markupsafe import Markup
 
-from flows.answers import Question, Row
+from flows.answers import Question
 from flows.explore import questions
 from flows.explore.alike import Alike, alike, matrices
 from flows.explore.kept import Kept
 from flows.explore.releases import Releases
 from flows.explore.rendering import choices_of, named
+from flows.release_query import Row
 
 _PLACE = f"code-{token_hex(8)}"
 """Stands for the code in HTML that many codes share; no text of a release can hold it."""

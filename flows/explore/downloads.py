@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from flows.answers import Row
+from flows.release_query import Row
 from flows.settings import UnknownNameError
 
 LARGEST = 100_000

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from flows.answers import Question, Row, explain
+from flows.answers import Question, explain
 from flows.explore import questions, words
 from flows.explore.api import releases_of
 from flows.explore.code_tables import shown
 from flows.explore.downloads import LARGEST, as_file
 from flows.explore.questions import View, asked, day_of, of_every_payer
 from flows.explore.rendering import page
+from flows.release_query import Row
 
 router = APIRouter(include_in_schema=False)
 _ROWS = 200

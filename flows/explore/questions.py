@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, Row, checked, modifiers_for, rows
+from flows.answers import Question, checked, modifiers_for
+from flows.release_query import Row, rows
 from flows.releases import json_object
 from flows.search import search as found_by_words
 from flows.settings import NoAnswerError, UnknownNameError

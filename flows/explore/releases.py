@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import opened
 from flows.database_name import DATABASE
 from flows.explore.kept import Kept
 from flows.explore.questions import Titles, titles_of_texts
+from flows.release_query import opened
 from flows.settings import NoReleaseError
 
 _PIECES_BYTES = 64 * 2**20

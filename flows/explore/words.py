@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from flows.answers import Row
+from flows.release_query import Row
 
 DISPOSITIONS = {
     "allowed": "Allowed",

@@ -178,7 +178,7 @@ def made_parquet(folder: Path) -> Path:
 HOLDER = """
 import sys
 from pathlib import Path
-from flows.answers import opened
+from flows.release_query import opened
 with opened(Path(sys.argv[1])) as connection:
     print("open", flush=True)
     sys.stdin.readline()

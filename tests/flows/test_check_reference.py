@@ -16,9 +16,9 @@ from polars.testing import assert_frame_equal
 from bench.check_reference import reference_findings
 from bench.claim_generator import generated
 from flows import PROJECT
-from flows.answers import opened
 from flows.claim_check import findings, judge
 from flows.pipeline import run
+from flows.release_query import opened
 from flows.settings import Settings
 from schemas.claim import CHECK_RULES, ClaimFinding
 from tests.flows.claim_builders import enriched

@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import SHIPPED_RAW, cli
-from flows.answers import Question, checked, opened, rows
+from flows.answers import Question, checked
 from flows.database_name import DATABASE
 from flows.names import meaning, name_tables
+from flows.release_query import opened, rows
 from flows.settings import NoAnswerError, UnknownNameError
 from tests.databases import database_of
 from tests.transforms.test_payer_names import NOW

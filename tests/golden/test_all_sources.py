@@ -14,9 +14,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from flows.answers import asked
 from flows.database_name import DATABASE
 from flows.pipeline import Outcome, run
+from flows.release_query import asked
 from flows.settings import Settings
 from schemas import table
 from tests.end_to_end.raw_folder import exported_hashes
