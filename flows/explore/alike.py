@@ -55,7 +55,8 @@ class Alike(NamedTuple):
     """
 
     component: str
-    answer_sets: tuple[int, ...]
+    answer_sets: tuple[int | None, ...]
+    """`None` where the release has no row of the code."""
     listed_until: date | None
 
 

@@ -81,7 +81,7 @@ class CodeTables:
         self._ahead.shutdown()
 
     def _count(self, request: Request, question: Question, organization: str, pieces: _Pieces) -> None:
-        """Begin to make the tables of all other codes where several were asked for with the same choices."""
+        """Begin to make the tables of most other codes where several were asked for with the same choices."""
         key = (id(pieces), _choices(request, question, organization))
         if len(self._asked) > _MOST_CHOICES:
             self._asked.clear()
