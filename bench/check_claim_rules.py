@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from bench.check_claims import Line
 from bench.check_facts import Facts, Row, Scope, in_force, is_after
-from bench.check_line_rules import Found, fits, is_listed, is_valid, medicares_answer, of_group
+from bench.check_line_rules import Found, fits, is_answerable, is_valid, medicares_answer, of_group
 
 Claim = Sequence[Line]
 Scopes = dict[int, Scope]
@@ -104,7 +104,7 @@ def _is_associated(facts: Facts, modifier: str, day: date) -> bool:
 
 def _is_refused(facts: Facts, line: Line, modifier: str) -> bool:
     answer = medicares_answer(facts, line, modifier)
-    is_asked = is_listed(facts, line) and is_valid(facts, modifier, line.judged_on)
+    is_asked = is_answerable(facts, line) and is_valid(facts, modifier, line.judged_on)
     return is_asked and answer is not None and answer["disposition"] == "not_allowed"
 
 

@@ -146,9 +146,12 @@ def component_of(facts: Facts, line: Line, modifier: str | None) -> str:
     return next((name for _, name in line.modifiers if name in COMPONENTS and name in rows), default)
 
 
-def is_listed(facts: Facts, line: Line) -> bool:
-    """Does a source list the line's code on its day?"""
-    return any(in_force(span, line.judged_on) for span in facts.codes.get(line.code, []))
+def is_answerable(facts: Facts, line: Line) -> bool:
+    """Does a source list the line's code on its day, or only later? Dated rules of payers answer for days before it, too."""
+    spans = facts.codes.get(line.code, [])
+    return any(in_force(span, line.judged_on) for span in spans) or (
+        bool(spans) and line.judged_on < min(span["valid_from"] for span in spans)
+    )
 
 
 def is_valid(facts: Facts, modifier: str, day: date) -> bool:
@@ -189,8 +192,8 @@ def payers_answer(facts: Facts, line: Line, scope: Scope, modifier: str) -> Row 
 
 
 def modifiers_are_allowed(facts: Facts, line: Line, scope: Scope) -> Iterator[Found]:
-    """What the payer answers about each modifier that is in force, on a code that is."""
-    if is_listed(facts, line):
+    """What the payer answers about each modifier that is in force, on a code that was not taken off the lists."""
+    if is_answerable(facts, line):
         for slot, modifier in line.modifiers:
             if is_valid(facts, modifier, line.judged_on):
                 found = _answered(facts, line, scope, modifier)
@@ -348,7 +351,7 @@ def modifiers_stand_in_order(facts: Facts, line: Line, scope: Scope) -> Iterator
 
 def anesthesia_names_its_performer(facts: Facts, line: Line, scope: Scope) -> Iterator[Found]:
     """One of a required set on codes for which the set's payer answers `required`; the nearest set tells."""
-    if not is_listed(facts, line):
+    if not is_answerable(facts, line):
         return
     answer_set = facts.answer_sets.get((line.code, component_of(facts, line, "26")))
     for fit in fits(facts, line, scope, "required_one_of"):

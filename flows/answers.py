@@ -50,6 +50,7 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
     if named.organization != "any":
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
         _known(connection, f"organization of {payer}", own, named.organization, [payer])
+        _check_organization(connection, question.payer, meant["organization_id"], named.organization)
     _known(connection, "modifier", "SELECT modifier FROM modifier", named.modifier)
     if question.line_of_business:
         lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
@@ -58,6 +59,15 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
         raise NoAnswerError(_unknown_code(connection, named.code))
     _check_component(connection, named)
     return named
+
+
+def _check_organization(connection: duckdb.DuckDBPyConnection, name: str, meant: str | None, given: str) -> None:
+    """Raises UnknownNameError where a name means one organization and another is given that is no part of it."""
+    query = "SELECT 1 FROM organization_ancestor WHERE organization_id = $1 AND ancestor_id = $2"
+    if meant and not rows(connection, query, [given, meant]):
+        raise UnknownNameError(
+            f"'{shortened(name)}' means the organization {meant}, of which {given} is no part: give one of them."
+        )
 
 
 def known_component(given: str) -> str:

@@ -64,6 +64,10 @@ def _show(done: "Checked", out: Path, output: Path, *, seconds: float) -> None:
         screen.say_answer(
             f"Not checked, because this release holds none of it: {', '.join(done.not_checked)} (README: payref fetch)."
         )
+    if done.uncovered:
+        screen.say_answer(
+            f"Not checked, because no list here covers the day: {', '.join(done.uncovered)} (README: payref fetch)."
+        )
     if any(rule == "code.unknown" for _, rule, _ in done.counts):
         screen.say_answer(f"This release knows {done.codes:,} codes; a code that is unknown to it may well exist.")
     if done.ignored:

@@ -25,6 +25,8 @@ FAMILIES = ("lines.sql", "names.sql", "answers.sql", "combinations.sql", "ncci.s
 """Checks by family, in the order in which they run; a later one may use the tables of an earlier one."""
 NCCI = {"ncci_ptp": "NCCI pairs", "ncci_mue": "units per line and day", "ncci_addon": "add-on codes without their primary"}
 """Tables that only a release with NCCI's files has rows in, and what is checked by them."""
+_LISTS = {"place_of_service": "cms_pos", "diagnosis": "cms_icd10cm"}
+"""Columns, and the source whose list is complete on the days that it covers."""
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
 _SCOPE = ["payer_id", "organization_id", "line_of_business", "market"]
 _NAME = ["status", "reason"]
@@ -47,6 +49,8 @@ class Checked(NamedTuple):
     """Codes that the release holds."""
     not_checked: list[str]
     """What could not be looked at, because the release holds none of it."""
+    uncovered: list[str]
+    """Columns of which lines could not be looked at, because no list covers their day, with how many lines."""
 
 
 class Judged(NamedTuple):
@@ -71,7 +75,8 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
         done = judge(connection, claims, on=on)
         write_findings(_pieces(connection, done), out)
         codes, not_checked = _coverage(connection)
-        return Checked(done.judged, done.refused, _counts(connection, done.refused), done.ignored, codes, not_checked)
+        counts, uncovered = _counts(connection, done.refused), _uncovered(connection)
+        return Checked(done.judged, done.refused, counts, done.ignored, codes, not_checked, uncovered)
 
 
 def _keep_apart(claims: Path, out: Path, output: Path) -> None:
@@ -89,6 +94,17 @@ def _coverage(connection: duckdb.DuckDBPyConnection) -> tuple[int, list[str]]:
     counted = ", ".join(f"(SELECT count(*) FROM {name})" for name in ("code", *NCCI))
     codes, *rows = connection.execute(f"SELECT {counted}").fetchall()[0]
     return int(codes), [what for what, held in zip(NCCI.values(), rows, strict=True) if not held]
+
+
+def _uncovered(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Columns that are judged by lists of some days only, with the number of lines of other days that have a value there."""
+    counted = ", ".join(
+        f"count(line.{column}) FILTER (WHERE NOT EXISTS (SELECT 1 FROM covered_day AS given "
+        f"WHERE given.source = '{source}' AND given.judged_on = line.judged_on))"
+        for column, source in _LISTS.items()
+    )
+    counts = connection.execute(f"SELECT {counted} FROM given_line AS line").fetchall()[0]
+    return [f"{column} of {count:,} line{'s' * (count != 1)}" for column, count in zip(_LISTS, counts, strict=True) if count]
 
 
 def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | None) -> Judged:

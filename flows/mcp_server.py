@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from flows import mcp_answers
 from flows.answers import Question
+from flows.days import day_from
 from flows.mcp_answers import Told
 from flows.price import Line
 from flows.release_query import opened, release_of
@@ -189,6 +190,6 @@ def _plain(value: Any) -> Any:
 
 def _day(on: str | None) -> date:
     try:
-        return date.fromisoformat(on) if on is not None else date.today()
+        return day_from(on) if on is not None else date.today()
     except ValueError as error:
         raise ToolError(f"'{on[:40] if on else ''}' is no date: expected YYYY-MM-DD.") from error

@@ -1,7 +1,6 @@
 """What the commands share: options, the screen, JSON, and how a command leaves."""
 
 import json
-import re
 import shlex
 from contextlib import suppress
 from datetime import date
@@ -11,12 +10,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from flows.alerts import TIMEOUT_VARIABLE, VARIABLE, words_of
+from flows.days import day_from
 from flows.screen import Screen
 from flows.settings import ExitCode, UnknownNameError
 
 screen = Screen()
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-"""What is taken of the forms of ISO 8601: no weeks, no days of the year."""
 
 
 def _command_line(command: str | None) -> str | None:
@@ -29,8 +27,7 @@ def _command_line(command: str | None) -> str | None:
 
 def _day(text: str) -> date:
     with suppress(ValueError):
-        if _DAY.fullmatch(text.strip()):
-            return date.fromisoformat(text.strip())
+        return day_from(text)
     raise typer.BadParameter(f"expected year-month-day such as 2025-10-01, found {text or 'nothing'}")
 
 

@@ -61,7 +61,8 @@ def in_words(answer: Row) -> str:
     modifiers = f", modifier {answer['modifiers']}" if answer["modifiers"] else ""
     title = f"{answer['code']} ({answer['component']}){modifiers}, {answer['setting']}, {place}, on {answer['service_date']}:"
     parts = [("amount", _amount(answer)), ("because", answer["reason"]), ("provided", answer["condition"])]
-    parts += [("formula", formula(answer)), ("OPPS cap", _cap(answer)), ("share", _share(answer))]
+    is_priced = answer["amount_usd"] is not None
+    parts += [("formula" if is_priced else "fee alone", formula(answer)), ("OPPS cap", _cap(answer)), ("share", _share(answer))]
     parts += [("note", note) for note in answer["notes"]]
     parts += [("source", source) for source in sources(answer)]
     return "\n".join([title, *(f"  {name:<9} {text}" for name, text in parts if text)])

@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 
-from flows.answers import explain, known_state
+from flows.answers import Question, explain, known_state
 from flows.explore import questions
 from flows.explore.models import CodeFacts, Explained, Health, ModifierFacts, Page, PayerFacts, Problem, Resolved
-from flows.explore.questions import View, asked, day_of, of_every_payer
+from flows.explore.questions import View, asked, day_of, of_every_payer, owner
 from flows.explore.releases import Releases, identity
 from flows.release_query import rows
+from flows.settings import UnknownNameError
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {
@@ -38,6 +39,20 @@ def releases_of(request: Request) -> Releases:
 def _page(found: list[dict[str, Any]], limit: int, offset: int) -> Page:
     """One row more than asked for was read: it says whether there is a next page."""
     return Page(rows=found[:limit], offset=offset, next_offset=offset + limit if len(found) > limit else None)
+
+
+def _view(
+    on: str | None, component: str | None, line_of_business: str | None, market: str | None, organization: str | None
+) -> View:
+    return View(day_of(on), component, line_of_business, market or "any", (organization or "any").strip().lower())
+
+
+def _asked_of(connection: Any, code: str, view: View, payer: str, modifier: str | None = None) -> Question:
+    """The question about one payer. Raises UnknownNameError for another payer's organization, which would count for nothing."""
+    question = asked(connection, code, view, payer=payer, modifier=modifier)
+    if view.organization != "any" and (insurer := owner(connection, view.organization)) != question.payer:
+        raise UnknownNameError(f"The organization {view.organization} belongs to {insurer}, not to {question.payer}.")
+    return question
 
 
 @router.get("/codes")
@@ -71,9 +86,9 @@ def modifiers_of_code(
     offset: _Offset = 0,
 ) -> Page:
     """Answers of all payers, or one, for every governed modifier of a code."""
-    view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
+    view = _view(on, component, line_of_business, market, organization)
     with releases_of(request).cursor() as connection:
-        question = asked(connection, code, view, payer=payer or "medicare")
+        question = _asked_of(connection, code, view, payer) if payer else asked(connection, code, view)
         given = of_every_payer(question, view)
         found = questions.matrix(connection, given, question.organization if payer else view.organization)
     kept = [row for row in found if payer is None or row["payer_id"] == question.payer]
@@ -137,9 +152,9 @@ def explain_cell(
     organization: _Text = None,
 ) -> Explained:
     """The rules considered for one cell, the winner first, with citations."""
-    view = View(day_of(on), component, line_of_business, market or "any", organization or "any")
+    view = _view(on, component, line_of_business, market, organization)
     with releases_of(request).cursor() as connection:
-        question = asked(connection, code, view, payer=payer, modifier=modifier.upper())
+        question = _asked_of(connection, code, view, payer, modifier)
         return Explained(question=question._asdict(), rows=explain(connection, question))
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from flows.answers import Question, checked, modifiers_for
+from flows.days import day_from
 from flows.release_query import Row, rows
 from flows.releases import json_object
 from flows.search import search as found_by_words
@@ -33,7 +34,7 @@ def day_of(text: str | None) -> date:
     if not text:
         return date.today()
     try:
-        day = date.fromisoformat(text)
+        day = day_from(text)
     except ValueError as error:
         raise UnknownNameError(f"Unknown date '{text}': expected year-month-day such as 2025-10-01.") from error
     if not BEGINNING <= day <= _LAST_DAY:
@@ -42,12 +43,12 @@ def day_of(text: str | None) -> date:
 
 
 def asked(connection: _Connection, code: str, view: View, *, payer: str = "medicare", modifier: str | None = None) -> Question:
-    """The question as the release spells it; the organization counts only for the payer that it belongs to."""
+    """The question as the release spells it; an organization counts only for the payer that it belongs to."""
     given = Question(code, payer, view.on, modifier, view.component, view.line_of_business, view.market, "any")
-    organization = view.organization
-    if organization != "any" and owner(connection, organization) == payer:
-        given = given._replace(organization=organization)
-    return checked(connection, given)
+    question = checked(connection, given)
+    if view.organization == "any" or owner(connection, view.organization) != question.payer:
+        return question
+    return checked(connection, given._replace(organization=view.organization))
 
 
 def of_every_payer(question: Question, view: View) -> Question:

@@ -45,6 +45,13 @@ def test_pages_say_what_they_are(site: str) -> None:
         ("/codes/19307?market=XX", 400, "Unknown market &#39;XX&#39;: expected two letters of a state such as TX."),
         ("/api/codes/19307/modifiers?market=XX", 400, "Unknown market 'XX': expected two letters of a state such as TX."),
         ("/api/resolve?name=Aetna&state=XX", 400, "Unknown state 'XX': expected two letters of a state such as TX."),
+        ("/codes/19307?on=20251015", 400, "Unknown date &#39;20251015&#39;: expected year-month-day such as 2025-10-01."),
+        ("/codes/19307?on=2025-W42-3", 400, "Unknown date &#39;2025-W42-3&#39;"),
+        (
+            "/api/explain?code=19307&payer=cigna&modifier=50&organization=ibx",
+            400,
+            '{"detail":"The organization ibx belongs to bcbs, not to cigna."}',
+        ),
         ("/payers/nobody", 404, "Payer &#39;nobody&#39; is not in this release."),
         (
             "/payers/uhc?download=csv&part=secrets",
@@ -205,6 +212,20 @@ def test_search_forgives_a_misspelling(site: str) -> None:
     assert right
     assert {(row["kind"], row["id"]) for row in wrong} >= {(row["kind"], row["id"]) for row in right}
     assert {"00100", "00406", "AA"} <= {row["id"] for row in wrong}
+
+
+@pytest.mark.parametrize("payer", ["bcbs", "BCBS", "Blue Cross Blue Shield"])
+def test_an_organization_counts_however_its_payer_is_spelled(site: str, payer: str) -> None:
+    given = {"code": "19307", "payer": payer, "modifier": "50", "organization": " IBX", "on": "2026-12-01"}
+    answer = httpx.get(f"{site}/api/explain", params=given).json()
+    assert (answer["question"]["payer"], answer["question"]["organization"]) == ("bcbs", "ibx")
+    assert [row["rule_id"] for row in answer["rows"] if row["verdict"] == "won"] == ["bcbs.ibx.bilateral.1"]
+    own = {name: value for name, value in given.items() if name not in {"code", "modifier"}}
+    listed = httpx.get(f"{site}/api/codes/19307/modifiers", params=own).json()["rows"]
+    assert {row["rule_id"] for row in listed if row["modifier"] == "50"} == {"bcbs.ibx.bilateral.1"}
+    page = httpx.get(f"{site}/codes/19307/explain", params=given).text
+    assert "<small>ibx, commercial, on 2026-12-01</small>" in page
+    assert "bcbs.ibx.bilateral.1" in page
 
 
 def test_texts_say_what_kind_of_page_they_are_from(site: str) -> None:

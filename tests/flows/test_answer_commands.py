@@ -35,6 +35,14 @@ def said(output: Path, *arguments: str, columns: int | None = None) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+def test_a_name_of_one_organization_with_another_one_is_wrong_usage(connection: duckdb.DuckDBPyConnection) -> None:
+    told = "'Anthem' means the organization anthem, of which ibx is no part: give one of them."
+    with pytest.raises(UnknownNameError, match=f"^{told}$"):
+        checked(connection, Question("19307", "Anthem", date(2025, 10, 1), organization="ibx"))
+    part = checked(connection, Question("19307", "Anthem", date(2025, 10, 1), organization="anthem_oh"))
+    assert (part.payer, part.organization) == ("bcbs", "anthem_oh")
+
+
 # ---------------------------------------------------------------- rows of the fee schedule
 
 

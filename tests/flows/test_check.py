@@ -244,6 +244,22 @@ def test_what_the_release_cannot_tell_is_said(output: Path, tmp_path: Path) -> N
     assert "This release knows 235 codes; a code that is unknown to it may well exist." in said
 
 
+def test_what_no_list_covers_is_said(output: Path, tmp_path: Path) -> None:
+    header = "claim,line,payer,code,units,service_date,place_of_service,diagnosis"
+    lines = ("A,1,Medicare,99213,1,2025-10-15,1,X99.999", "A,2,Medicare,99214,1,2025-10-15,11,")
+    _, said, _ = checked(output, tmp_path, *lines, header=header)
+    told = "Not checked, because no list here covers the day: place_of_service of 2 lines, diagnosis of 1 line"
+    assert f"{told} (README: payref fetch)." in " ".join(said.split())
+
+
+def test_a_dated_rule_answers_for_a_day_before_the_first_list(output: Path, tmp_path: Path) -> None:
+    _, _, found = checked(output, tmp_path, "A,1,Cigna,00406,QZ,,1,2023-03-12,")
+    assert [(row["rule_id"], row["severity"], row["effect_percent"], row["answer_rule_id"]) for row in found] == [
+        ("code.not_in_force", "unknown", "", ""),
+        ("modifier.effect", "info", "85.00", "cigna.anesthesia.QZ.2023"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

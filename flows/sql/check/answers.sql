@@ -1,4 +1,4 @@
--- What the payer answers about each modifier on a line that is in force, on a code that is.
+-- What the payer answers about each modifier on a line that is in force, on a code that was not taken off the lists.
 
 CREATE TEMP TABLE set_split AS
 SELECT stated.set_id, list(stated.modifier ORDER BY stated.slot) AS components
@@ -28,7 +28,8 @@ SELECT
     line.modifier,
     coded.answer_set_id
 FROM line_member AS line
-SEMI JOIN code_span AS listed ON listed.code = line.code AND line.judged_on BETWEEN listed.valid_from AND listed.valid_to
+SEMI JOIN answerable_span AS listed
+    ON listed.code = line.code AND line.judged_on BETWEEN listed.valid_from AND listed.valid_to
 SEMI JOIN modifier_span AS known
     ON known.modifier = line.modifier AND line.judged_on BETWEEN known.valid_from AND known.valid_to
 LEFT JOIN code_rows AS rows_of_code ON rows_of_code.code = line.code AND rows_of_code.period_from = line.period_from

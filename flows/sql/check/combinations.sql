@@ -158,7 +158,8 @@ SELECT
     fit.group_id,
     NULL
 FROM claim_line AS line
-SEMI JOIN code_span AS listed ON listed.code = line.code AND line.judged_on BETWEEN listed.valid_from AND listed.valid_to
+SEMI JOIN answerable_span AS listed
+    ON listed.code = line.code AND line.judged_on BETWEEN listed.valid_from AND listed.valid_to
 JOIN needed ON needed.code = line.code AND needed.period_from = line.period_from
 JOIN group_fit AS fit
     ON fit.scope_id = line.scope_id

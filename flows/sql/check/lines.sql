@@ -113,6 +113,17 @@ LEFT JOIN modifier_set AS sets
 CREATE TEMP TABLE code_span AS
 SELECT listed.code, listed.valid_from, coalesce(listed.valid_to, DATE '9999-12-31') AS valid_to FROM code AS listed;
 
+-- Days on which rules answer for a code: also before the first release that lists it, where a dated rule of a payer may answer.
+CREATE TEMP TABLE answerable_span AS
+SELECT
+    listed.code,
+    CASE
+        WHEN listed.valid_from > min(listed.valid_from) OVER (PARTITION BY listed.code) THEN listed.valid_from
+        ELSE DATE '0001-01-01'
+    END AS valid_from,
+    listed.valid_to
+FROM code_span AS listed;
+
 CREATE TEMP TABLE modifier_span AS
 SELECT known.modifier, known.valid_from, coalesce(known.valid_to, DATE '9999-12-31') AS valid_to, known.is_ncci_associated
 FROM modifier AS known;
