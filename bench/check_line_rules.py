@@ -262,7 +262,7 @@ def _severity(disposition: str, tier: str | None) -> str:
 
 def _no_answer(facts: Facts, line: Line, scope: Scope, modifier: str) -> str:
     if modifier not in facts.governed:
-        return "No rule here names the modifier."
+        return "No rule here says which codes take the modifier."
     return unasked(line) if scope.payer_id is None else "Nothing here answers for the code on that day."
 
 

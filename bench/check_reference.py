@@ -93,7 +93,9 @@ def _told(line: Line, scope: Scope, found: Found) -> dict[str, Any]:
 def _unpublished(line: Line, scope: Scope) -> str:
     if scope.payer_id is None:
         return unasked(line)
-    whose = "the plan" if scope.payer_id == "medicare" and not scope.is_medicare else scope.payer_name
+    if scope.is_medicare:
+        return "No rule of Medicare says so in words; what is cited is the basis."
+    whose = "the plan" if scope.payer_id == "medicare" else scope.payer_name
     return f"No published rule of {whose} about it is known here."
 
 

@@ -84,7 +84,7 @@ def test_a_kind_of_finding(output: Path, tmp_path: Path, line: str, expected: tu
             "",
             "unknown",
             "not_together.50_lt",
-            "50 already means both sides, and LT names one of them. No published rule of Medicare about it is known here.",
+            "50 already means both sides, and LT names one of them. No rule of Medicare says so in words; what is cited is the basis.",
             "RVU25D.pdf, record layout, CMS, field Bilateral Surgery",
         ),
         (

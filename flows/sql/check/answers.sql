@@ -145,7 +145,7 @@ SELECT
     given.modifier AS value,
     CASE
         WHEN given.answer_row IS NOT NULL THEN NULL
-        WHEN special.modifier IS NULL THEN 'No rule here names the modifier.'
+        WHEN special.modifier IS NULL THEN 'No rule here says which codes take the modifier.'
         WHEN scope.payer_id IS NULL THEN NULL  -- finding_text says it with the name
         ELSE 'Nothing here answers for the code on that day.'
     END AS detail,

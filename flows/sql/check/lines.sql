@@ -50,6 +50,7 @@ SELECT
     coalesce(given.payer_id = 'medicare' AND coalesce(given.line_of_business, 'medicare_ffs') = 'medicare_ffs', false) AS is_medicare,
     CASE
         WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'No published rule of the plan about it is known here.'
+        WHEN is_medicare THEN 'No rule of Medicare says so in words; what is cited is the basis.'
         ELSE 'No published rule of ' || insurer.payer_name || ' about it is known here.'
     END AS unpublished,
     CASE WHEN is_medicare THEN '' ELSE ' Medicare''s answer is shown beside.' END AS beside
