@@ -95,7 +95,7 @@ def test_texts_say_what_kind_of_page_they_are_from(connection: Connection, outpu
     found = connection.execute("SELECT source_file, source_title FROM search_codes('chemo lesion', max_rows := 1)").fetchall()
     assert found == [("code_pages/96406_coding.txt", SAMPLES)]
     run = CliRunner().invoke(cli.app, ["search", "chemo lesion", "--limit", "1", "--output", str(output)])
-    assert " code_pages " in run.stdout
+    assert run.stdout.rstrip().endswith(" code_pages")
     assert f"code_pages: {SAMPLES}\n" in run.stderr
 
 
