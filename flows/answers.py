@@ -34,7 +34,16 @@ class Question(NamedTuple):
 
 
 def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
-    """The question with the payer's id in place of its spelling. Raises UnknownNameError and NoAnswerError."""
+    """The question as the release spells it, the payer's id in place of its spelling. Raises UnknownNameError, NoAnswerError."""
+    named = spelled(connection, question)
+    if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
+        raise NoAnswerError(_unknown_code(connection, named.code))
+    _check_component(connection, named)
+    return named
+
+
+def spelled(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
+    """The question as the release spells it, whether it knows the code or not. Raises UnknownNameError."""
     meant = _payer_meant(connection, question)
     payer, organization = str(meant["payer_id"]), question.organization.strip().lower()
     default = meant["line_of_business"] or str(meant["default_line_of_business"])
@@ -55,9 +64,6 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
     if question.line_of_business:
         lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
         _known(connection, "line of business", lines, named.line_of_business)
-    if not rows(connection, "SELECT 1 FROM code WHERE code = $1", [named.code]):
-        raise NoAnswerError(_unknown_code(connection, named.code))
-    _check_component(connection, named)
     return named
 
 
@@ -83,12 +89,14 @@ def _check_component(connection: duckdb.DuckDBPyConnection, question: Question) 
 
     A code without any row in the fee schedule of that day is not published, which is an answer.
     """
+    if question.component is None:
+        return
     query = """
         SELECT component FROM code_profile
         WHERE code = $1 AND release_id IS NOT NULL AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
     """
     held = {row["component"] for row in rows(connection, query, [question.code, question.on])}
-    if held and question.component is not None and question.component not in held:
+    if held and question.component not in held:
         there = ", ".join(name for name in _COMPONENTS if name in held)
         raise NoAnswerError(f"{question.code} has no row of component {question.component} on {question.on}; it has: {there}.")
 

@@ -9,6 +9,7 @@ import duckdb
 from flows.answers import Question
 from flows.explore.questions import owner
 from flows.release_query import Row, rows
+from flows.settings import NoAnswerError
 from schemas.vocabulary import COMPONENTS
 
 _Connection = duckdb.DuckDBPyConnection
@@ -21,13 +22,13 @@ _QUERY = """
                     THEN max(listed.valid_to) FILTER (WHERE listed.valid_to < $1)
             END AS listed_until
         FROM code AS listed
-        WHERE listed.code = coalesce($3, listed.code)
+        WHERE $3::VARCHAR[] IS NULL OR listed.code = ANY($3::VARCHAR[])
         GROUP BY listed.code
     ),
     profiles AS (
         SELECT profile.code, min(list_position($4, profile.component)) AS place
         FROM code_profile AS profile
-        WHERE profile.code = coalesce($3, profile.code)
+        WHERE ($3::VARCHAR[] IS NULL OR profile.code = ANY($3::VARCHAR[]))
             AND $1 BETWEEN profile.valid_from AND coalesce(profile.valid_to, DATE '9999-12-31')
         GROUP BY profile.code
     ),
@@ -60,9 +61,9 @@ class Alike(NamedTuple):
     listed_until: date | None
 
 
-def alike(connection: _Connection, question: Question, code: str | None = None) -> dict[str, Alike]:
-    """For a code, or for every code of the release, what decides its answers on the day of the question, in its component."""
-    found = rows(connection, _QUERY, [question.on, question.component, code, list(COMPONENTS)])
+def alike(connection: _Connection, question: Question, codes: list[str] | None = None) -> dict[str, Alike]:
+    """For each code, or for every code of the release, what decides its answers on the day and in the component asked about."""
+    found = rows(connection, _QUERY, [question.on, question.component, codes, list(COMPONENTS)])
     return {row["code"]: Alike(row["component"], tuple(row["answer_sets"]), row["listed_until"]) for row in found}
 
 
@@ -77,6 +78,8 @@ def matrices(connection: _Connection, codes: Iterable[str], question: Question, 
     by_code: dict[str, list[Row]] = {code: [] for code in asked}
     for row in sorted(found, key=lambda row: (row["modifier"], row["payer_id"])):
         by_code[row["code"]].append(row)
+    if not all(by_code.values()):
+        raise NoAnswerError("This release cannot answer for all payers at once. Refresh once with --force.")
     return by_code
 
 

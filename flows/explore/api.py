@@ -68,7 +68,7 @@ def code(request: Request, code: _Code, on: _On = None) -> CodeFacts:
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, View(day_of(on)))
         titles = releases_of(request).titles(connection)
-        facts = questions.code_facts(connection, question.code, question.on, titles)
+        facts = questions.code_facts(connection, [question.code], question.on, titles)[question.code]
     return CodeFacts(code=question.code, on=question.on, **facts)
 
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from flows.explore import api, pages
 from flows.explore.cache import Front
-from flows.explore.code_tables import CodeTables
+from flows.explore.code_pages import CodePages
 from flows.explore.releases import Releases
 from flows.explore.rendering import page
 from flows.settings import NoAnswerError, NoReleaseError, UnknownNameError
@@ -39,15 +39,15 @@ def application(output: Path) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _PARALLEL_QUESTIONS
-        app.state.code_tables = CodeTables(releases)
+        app.state.code_pages = CodePages(releases)
         yield
-        app.state.code_tables.close()
+        app.state.code_pages.close()
         releases.close()
 
     app = FastAPI(title="Payer reference", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.releases = releases
-    app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(api.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     for kind in (UnknownNameError, NoAnswerError, HTTPException, RequestValidationError, duckdb.CatalogException):
         app.add_exception_handler(kind, _said)

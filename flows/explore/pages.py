@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from flows.answers import Question, explain
@@ -62,19 +63,23 @@ def _answers(connection: Any, question: Question, view: View) -> list[Row]:
 
 
 @router.get("/codes/{code}")
-def code_page(request: Request, code: str) -> Response:
+async def code_page(request: Request, code: str) -> Response:
     """A code: what it is, and every payer's answer for every modifier."""
     view = _view(request)
+    if request.query_params.get("download"):
+        return await run_in_threadpool(_code_file, request, code, view)
+    told = await request.app.state.code_pages.page(code, view, request.query_params)
+    return page(request, "code.html", **told._asdict())
+
+
+def _code_file(request: Request, code: str, view: View) -> Response:
+    """What the page of a code shows as a file."""
     with releases_of(request).cursor() as connection:
         question = asked(connection, code, view)
-        facts = questions.code_facts(connection, question.code, view.on, releases_of(request).titles(connection))
-        parts = {"indicators": facts["indicators"]}
-        if request.query_params.get("download"):
-            cells = shown(request, _answers(connection, question, view))
-            parts = {"modifiers": [row for by in cells.values() for row in by.values()], **parts}
-            return _answer(request, "code.html", question.code, parts)
-        table = request.app.state.code_tables.table(request, connection, of_every_payer(question, view), view.organization)
-    return page(request, "code.html", code=question.code, facts=facts, matrix=table)
+        cells = shown(_answers(connection, question, view), is_complete=request.query_params.get("all") == "1")
+        facts = questions.code_facts(connection, [question.code], view.on, {})[question.code]
+    parts = {"modifiers": [row for by in cells.values() for row in by.values()], "indicators": facts["indicators"]}
+    return _answer(request, "code.html", question.code, parts)
 
 
 @router.get("/codes/{code}/explain")

@@ -1,12 +1,13 @@
 """Every query of the application; parameters are bound. Each function takes a cursor and returns rows."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, checked, modifiers_for
+from flows.answers import Question, checked, modifiers_for, spelled
 from flows.days import day_from
 from flows.release_query import Row, rows
 from flows.releases import json_object
@@ -17,6 +18,7 @@ from schemas.vocabulary import BEGINNING, COMPONENTS
 _Connection = duckdb.DuckDBPyConnection
 _LAST_DAY = date(2199, 12, 31)
 Titles = dict[str, str]
+Facts = dict[str, list[Row]]
 
 
 class View(NamedTuple):
@@ -51,6 +53,14 @@ def asked(connection: _Connection, code: str, view: View, *, payer: str = "medic
     return checked(connection, given._replace(organization=view.organization))
 
 
+def scope(connection: _Connection, view: View) -> Question:
+    """What a view asks about every payer, of no code yet. Raises UnknownNameError."""
+    if view.organization != "any":
+        owner(connection, view.organization)
+    given = Question("", "medicare", view.on, None, view.component, view.line_of_business, view.market)
+    return of_every_payer(spelled(connection, given), view)
+
+
 def of_every_payer(question: Question, view: View) -> Question:
     """A question about all payers: each has its own default line of business, so only one that was asked for counts."""
     return question if view.line_of_business else question._replace(line_of_business=None)
@@ -64,22 +74,25 @@ def owner(connection: _Connection, organization: str) -> str:
     return str(found[0]["payer_id"])
 
 
-def code_facts(connection: _Connection, code: str, on: date, titles: Titles) -> dict[str, list[Row]]:
-    """Validity, texts and indicators of a code on a day. Queries are as plain as they can be: a page waits for each of them."""
+def code_facts(connection: _Connection, codes: Sequence[str], on: date, titles: Titles) -> dict[str, Facts]:
+    """Validity, texts and indicators of each code on a day. Queries are as plain as they can be: pages wait for each of them."""
     texts = """
-        SELECT kind, description, source, licence, source_file FROM code_description
-        WHERE code = $1 AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
+        SELECT code, kind, description, source, licence, source_file FROM code_description
+        WHERE code = ANY($1) AND $2 BETWEEN valid_from AND coalesce(valid_to, DATE '9999-12-31')
     """
-    told = [{**row, "source_title": titles.get(row["source_file"])} for row in rows(connection, texts, [code, on])]
-    begun = rows(connection, "SELECT * FROM pfs_indicator WHERE code = $1 AND valid_from <= $2", [code, on])
-    newest = max((row["valid_from"] for row in begun), default=None)
-    return {
-        "spans": sorted(rows(connection, "SELECT * FROM code WHERE code = $1", [code]), key=lambda row: row["valid_from"]),
-        "texts": sorted(told, key=lambda row: (row["kind"], row["description"], row["source"])),
-        "indicators": sorted(
-            (row for row in begun if row["valid_from"] == newest), key=lambda row: COMPONENTS.index(row["component"])
-        ),
-    }
+    spans = rows(connection, "SELECT * FROM code WHERE code = ANY($1)", [codes])
+    told = [{**row, "source_title": titles.get(row["source_file"])} for row in rows(connection, texts, [codes, on])]
+    begun = rows(connection, "SELECT * FROM pfs_indicator WHERE code = ANY($1) AND valid_from <= $2", [codes, on])
+    facts: dict[str, Facts] = {code: {"spans": [], "texts": [], "indicators": []} for code in codes}
+    for row in sorted(spans, key=lambda row: row["valid_from"]):
+        facts[row["code"]]["spans"].append(row)
+    for row in sorted(told, key=lambda row: (row["kind"], row["description"], row["source"])):
+        facts[row.pop("code")]["texts"].append(row)
+    newest = {row["code"]: row["valid_from"] for row in sorted(begun, key=lambda row: row["valid_from"])}
+    for row in sorted(begun, key=lambda row: COMPONENTS.index(row["component"])):
+        if row["valid_from"] == newest[row["code"]]:
+            facts[row["code"]]["indicators"].append(row)
+    return facts
 
 
 def titles_of_texts(connection: _Connection) -> Titles:

@@ -27,10 +27,10 @@ class Identity(NamedTuple):
 
 def identity(output: Path) -> Identity:
     """The database that is current now. Raises NoReleaseError where there is none."""
-    path = output / "current" / DATABASE
+    current = output / "current"
     try:
-        found = path.stat()
-        return Identity(path.resolve().parent.name, found.st_ino, found.st_mtime_ns)
+        found = (current / DATABASE).stat()
+        return Identity(Path(current.readlink() if current.is_symlink() else current).name, found.st_ino, found.st_mtime_ns)
     except OSError as error:
         raise NoReleaseError(output) from error
 
@@ -63,6 +63,13 @@ class Releases:
             with self._condition:
                 self._asking -= 1
                 self._condition.notify_all()
+
+    @property
+    def release(self) -> str:
+        """Name of the open release. Only to be asked for while a cursor is held. Raises NoReleaseError where none is open."""
+        if self._open is None:
+            raise NoReleaseError(self._output)
+        return self._open[0].release
 
     @property
     def pieces(self) -> Kept[Any, Any]:

@@ -1,5 +1,6 @@
 """Pages from templates; what the reader chose goes along with every link."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,10 @@ _environment.globals.update(
 )
 
 
-def page(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
-    """A page; what the reader chose goes along with every link."""
+def page(request: Request, template: str, *, status: int = 200, release: str | None = None, **content: Any) -> HTMLResponse:
+    """A page; what the reader chose goes along with every link. The release is the current one where none is named."""
     try:
-        release = identity(releases_of(request).output).release
+        release = release or identity(releases_of(request).output).release
     except NoReleaseError:
         release = "none"
     return HTMLResponse(rendered(request, template, path=request.url.path, release=release, **content), status)
@@ -43,13 +44,13 @@ def page(request: Request, template: str, *, status: int = 200, **content: Any) 
 
 def rendered(request: Request, template: str, **content: Any) -> str:
     """HTML of a template."""
-    return named(template).render(**choices_of(request), **content)
+    return named(template).render(**choices_of(request.query_params), **content)
 
 
-def choices_of(request: Request) -> dict[str, Any]:
-    """What templates know of the reader's choices: values, and links that keep them, each made once."""
-    chosen = {name: value for name in _CHOICES if (value := request.query_params.get(name)) and len(value) <= _LONGEST_CHOICE}
-    here = dict(request.query_params)
+def choices_of(query: Mapping[str, str]) -> dict[str, Any]:
+    """What templates know of the reader's choices in an address: values, and links that keep them, each made once."""
+    chosen = {name: value for name in _CHOICES if (value := query.get(name)) and len(value) <= _LONGEST_CHOICE}
+    here = dict(query)
     return {
         "view": chosen,
         "day": chosen.get("on") or str(day_of(None)),

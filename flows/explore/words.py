@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -128,8 +129,12 @@ def indicator(name: str, value: str | None) -> str:
 def link(path: str, view: Mapping[str, str], **added: Any) -> str:
     """An address within the application: its parts quoted, the reader's choices kept, `None` left out."""
     query = {**view, **{name: str(value) for name, value in added.items() if value is not None}}
-    kept = {name: value for name, value in query.items() if value not in {"", "any"}}
-    return quote(path) + (f"?{urlencode(sorted(kept.items()))}" if kept else "")
+    return _address(path, tuple(sorted((name, value) for name, value in query.items() if value not in {"", "any"})))
+
+
+@lru_cache(4_096)
+def _address(path: str, query: tuple[tuple[str, str], ...]) -> str:
+    return quote(path) + (f"?{urlencode(query)}" if query else "")
 
 
 class Timeline(NamedTuple):
