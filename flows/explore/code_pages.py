@@ -14,7 +14,8 @@ from flows.explore.releases import Releases
 from flows.explore.together import Together
 from flows.settings import NoAnswerError, UnknownNameError
 
-_MOST = 50
+_MOST = 24
+"""Pages read at once: while some are read, those read before are written."""
 _Connection = duckdb.DuckDBPyConnection
 
 
