@@ -121,8 +121,13 @@ def scopes_of(connection: duckdb.DuckDBPyConnection, facts: Facts, lines: Sequen
 def _scope(facts: Facts, line: Line, meant: Row) -> Scope:
     insurer = facts.payers.get(meant["payer_id"])
     stated = None if meant["line_of_business"] == "any" else meant["line_of_business"]
+    line_said = line.line_of_business or stated
+    if insurer and insurer["payer_kind"] == "government" and line_said not in (None, insurer["default_line_of_business"]):
+        named = insurer["payer_name"]
+        why = f"Beside the line of business {line_said} '{named}' is a plan of an insurer whom the line does not give."
+        meant, insurer = {**meant, "payer_id": None, "status": "ambiguous", "reason": why}, None
     default = insurer["default_line_of_business"] if insurer else "any"
-    business = line.line_of_business or stated or default
+    business = line_said or default
     return Scope(
         payer_id=meant["payer_id"],
         payer_name=insurer["payer_name"] if insurer else None,
@@ -131,7 +136,7 @@ def _scope(facts: Facts, line: Line, meant: Row) -> Scope:
         organization_id=meant["organization_id"] or "any",
         line_of_business=business,
         market=meant["market"] or "any",
-        is_medicare=meant["payer_id"] == "medicare" and (line.line_of_business or stated or "medicare_ffs") == "medicare_ffs",
+        is_medicare=meant["payer_id"] == "medicare",
     )
 
 

@@ -95,8 +95,7 @@ def _unpublished(line: Line, scope: Scope) -> str:
         return unasked(line)
     if scope.is_medicare:
         return "No rule of Medicare says so in words; what is cited is the basis."
-    whose = "the plan" if scope.payer_id == "medicare" else scope.payer_name
-    return f"No published rule of {whose} about it is known here."
+    return f"No published rule of {scope.payer_name} about it is known here."
 
 
 def _refusal(refused: Refused) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.answers import Question, checked, elsewhere, explain, modifiers_for, positions
+from flows.cells import harmless
 from flows.options import (
     AsJson,
     Code,
@@ -175,7 +176,9 @@ def sql_command(
     query: Annotated[str, typer.Argument(help="A query; tables and macros are in DICTIONARY.md and README.")],
     output: Output = Path("output"),
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV; an apostrophe stands before what a spreadsheet would run.")
+    ] = False,
     findings: Annotated[Path | None, typer.Option(help="Findings of payref check, read as the table claim_finding.")] = None,
 ) -> None:
     """Ask the current release in SQL, read-only."""
@@ -271,4 +274,4 @@ def _print_rule(row: Row) -> None:
 def _print_csv(found: Found) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(found.names)
-    writer.writerows(found.values)
+    writer.writerows(map(harmless, values) for values in found.values)

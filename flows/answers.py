@@ -15,6 +15,9 @@ _LONGEST_TOLD = 60
 _LONGEST_REASON = 600
 _OWN_NAME = """
     SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
+    UNION ALL
+    SELECT payer_id, organization_id, NULL, default_line_of_business
+    FROM payer_organization JOIN payer USING (payer_id) WHERE organization_id = $1
 """
 _COMPONENTS = ("global", "26", "TC", "53")
 """Rows that the fee schedule has of a code, in the order in which an answer takes the first that there is."""
@@ -44,7 +47,8 @@ def checked(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
 
 def spelled(connection: duckdb.DuckDBPyConnection, question: Question) -> Question:
     """The question as the release spells it, whether it knows the code or not. Raises UnknownNameError."""
-    meant = _payer_meant(connection, question)
+    market = "any" if question.market.strip().lower() == "any" else known_state(question.market, what="market")
+    meant = _payer_meant(connection, question._replace(market=market))
     payer, organization = str(meant["payer_id"]), question.organization.strip().lower()
     default = meant["line_of_business"] or str(meant["default_line_of_business"])
     named = question._replace(
@@ -52,7 +56,7 @@ def spelled(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
         code=question.code.strip().upper(),
         modifier=None if question.modifier is None else question.modifier.strip().upper(),
         component=question.component if question.component is None else known_component(question.component),
-        market="any" if question.market.strip().lower() == "any" else known_state(question.market, what="market"),
+        market=meant.get("market", market),
         organization=meant["organization_id"] or "any" if organization == "any" else organization,
         line_of_business=line.strip().lower() if (line := question.line_of_business) else default,
     )
@@ -60,6 +64,7 @@ def spelled(connection: duckdb.DuckDBPyConnection, question: Question) -> Questi
         own = "SELECT organization_id FROM payer_organization WHERE payer_id = $1"
         _known(connection, f"organization of {payer}", own, named.organization, [payer])
         _check_organization(connection, question.payer, meant["organization_id"], named.organization)
+        named = _of_organization(connection, named, is_line_given=bool(question.line_of_business or meant["line_of_business"]))
     _known(connection, "modifier", "SELECT modifier FROM modifier", named.modifier)
     if question.line_of_business:
         lines = "SELECT unnest(['commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs'])"
@@ -165,15 +170,30 @@ def _options(question: Question) -> list[Any]:
     return [question.on, question.component, question.line_of_business, question.market, question.organization]
 
 
+def _of_organization(connection: duckdb.DuckDBPyConnection, named: Question, *, is_line_given: bool) -> Question:
+    """The question in the only state and the only line of its organization, as the macros take it, unless others are said."""
+    query = "SELECT markets, lines_of_business FROM payer_organization WHERE organization_id = $1"
+    (own,) = rows(connection, query, [named.organization])
+    states, lines = (own["markets"] or "").split(), (own["lines_of_business"] or "").split()
+    return named._replace(
+        market=states[0] if named.market == "any" and len(states) == 1 else named.market,
+        line_of_business=lines[0] if not is_line_given and len(lines) == 1 else named.line_of_business,
+    )
+
+
 def _payer_meant(connection: duckdb.DuckDBPyConnection, question: Question) -> Row:
     """Payer, organization and line of business that a spelling means: an id or an alias as it stands, else what its words say.
 
-    Aliases that mean a payer everywhere are looked up at once; only other spellings need the resolver, which takes a second.
+    Aliases that mean a payer everywhere are looked up at once; only other spellings, and those beside a state, need the resolver:
+    `Anthem` in Ohio is the licensee there, while the id `anthem` stays what it is.
     """
-    form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", question.payer.lower())).strip()
-    given = rows(connection, _OWN_NAME, [form])
+    spelling = question.payer.strip()
+    given = rows(connection, _OWN_NAME, [spelling.lower() if question.market == "any" else spelling])
     if given:
         return given[0]
+    if question.market != "any":
+        return _payer_resolved(connection, question)
+    form = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\[[^\]]*\]", " ", question.payer.lower())).strip()
     query = """
         SELECT DISTINCT payer_id, organization_id, alias.line_of_business, default_line_of_business
         FROM payer_alias AS alias
@@ -192,7 +212,7 @@ def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -
     """What the resolver of names says. Raises UnknownNameError with its reason where it names nobody."""
     from flows.names import meaning, suggested
 
-    market = None if question.market == "any" else question.market.upper()
+    market = None if question.market == "any" else question.market
     found = meaning(connection, question.payer, state=market, on=question.on)
     payers = rows(connection, "SELECT payer_id, default_line_of_business FROM payer ORDER BY ALL")
     if found.payer_id is None:
@@ -204,8 +224,10 @@ def _payer_resolved(connection: duckdb.DuckDBPyConnection, question: Question) -
             + (f" Did you mean: {near}?" if near else "")
         )
     (default,) = (row for row in payers if row["payer_id"] == found.payer_id)
+    if market is not None and found.market != market:
+        raise UnknownNameError(f"'{shortened(question.payer)}' is in {found.market}, not in {market}: leave the market out.")
     line = None if found.line_of_business == "any" else found.line_of_business
-    return {**default, "organization_id": found.organization_id, "line_of_business": line}
+    return {**default, "organization_id": found.organization_id, "line_of_business": line, "market": found.market}
 
 
 def _known(
@@ -226,8 +248,9 @@ def _unknown_code(connection: duckdb.DuckDBPyConnection, code: str) -> str:
         connection, "SELECT count(DISTINCT code) AS codes, string_agg(DISTINCT release_id, ', ') AS releases FROM pfs_indicator"
     )
     if not re.fullmatch(r"[0-9]{5}|[0-9]{4}[A-Z]|[A-Z][0-9]{4}", code):
-        expected = "codes have five characters, zeros included, such as 00406; a modifier goes into --modifier"
-        return f"'{shortened(code)}' is no code: {expected}."
+        expected = "codes have five figures, zeros included, or four and a letter, such as 00406, J1100 and 0001F"
+        meant = " It looks like a modifier." if re.fullmatch("[0-9A-Z]{2}", code) else ""
+        return f"'{shortened(code)}' is no code: {expected}.{meant}"
     return (
         f"Code {code} is not among the {held['codes']:,} codes of this release (fee schedule {held['releases']}). "
         "README says how to load the full fee schedule in place of the extract that the project ships."

@@ -161,6 +161,7 @@ def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple
         meant_line=found["line_of_business"].replace("any", None),
         asked_line=pl.col("line_of_business"),
     ).with_columns(line_of_business=pl.coalesce("line_of_business", "meant_line"))
+    meant = _of_own_line(meant, connection.sql("FROM payer").pl())
     scopes = meant.select(_SCOPE).unique(maintain_order=True).with_row_index("scope_id")
     unresolved = meant.filter(pl.col("status") != "resolved").select(_NAME).unique(maintain_order=True).with_row_index("name_id")
     placed = (
@@ -170,6 +171,26 @@ def _scoped(connection: duckdb.DuckDBPyConnection, lines: pl.DataFrame) -> tuple
     )
     numbered = asked.join(placed, on=list(names.columns), nulls_equal=True, maintain_order="left")
     return numbered.drop("day", "state", "line_of_business"), scopes, unresolved
+
+
+def _of_own_line(meant: pl.DataFrame, payers: pl.DataFrame) -> pl.DataFrame:
+    """Names; one that means Medicare means nobody beside another line of business, because such a plan is an insurer's."""
+    own = payers.filter(pl.col("payer_kind") == "government").select("payer_id", "payer_name", "default_line_of_business")
+    is_other = (pl.col("line_of_business") != pl.col("default_line_of_business")).fill_null(value=False)
+    why = pl.format(
+        "Beside the line of business {} '{}' is a plan of an insurer whom the line does not give.",
+        "line_of_business",
+        "payer_name",
+    )
+    return (
+        meant.join(own, on="payer_id", how="left", maintain_order="left")
+        .with_columns(
+            payer_id=pl.when(~is_other).then("payer_id"),
+            status=pl.when(is_other).then(pl.lit("ambiguous")).otherwise("status"),
+            reason=pl.when(is_other).then(why).otherwise("reason"),
+        )
+        .drop("payer_name", "default_line_of_business")
+    )
 
 
 def _told() -> str:

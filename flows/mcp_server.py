@@ -192,4 +192,4 @@ def _day(on: str | None) -> date:
     try:
         return day_from(on) if on is not None else date.today()
     except ValueError as error:
-        raise ToolError(f"'{on[:40] if on else ''}' is no date: expected YYYY-MM-DD.") from error
+        raise ToolError(f"'{on[:40] if on else ''}' is no date here: {error}.") from error

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -26,9 +25,10 @@ def _command_line(command: str | None) -> str | None:
 
 
 def _day(text: str) -> date:
-    with suppress(ValueError):
+    try:
         return day_from(text)
-    raise typer.BadParameter(f"expected year-month-day such as 2025-10-01, found {text or 'nothing'}")
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}, found {text or 'nothing'}") from error
 
 
 def day_option(help_text: str) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 payers = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Payers and the spellings of their names.")
 _WIDEST_LABEL = 13
+_FIRST_BYTES = 1_000
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -110,6 +111,10 @@ def _read(file: Path) -> "pl.DataFrame":
         content = file.read_bytes()
     except OSError as error:
         raise UnknownNameError(f"{file} cannot be read: {error.strerror}.") from error
+    if b"\0" in content[:_FIRST_BYTES]:
+        raise UnknownNameError(
+            f"{file} is no CSV file in UTF-8: it looks like a workbook, an archive or text in UTF-16. Save it as CSV."
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -121,7 +126,12 @@ def _read(file: Path) -> "pl.DataFrame":
 
 
 def _write(written: "pl.DataFrame", out: Path | None) -> None:
-    text = written.write_csv(line_terminator="\n")
+    import polars as pl
+
+    from flows.tables import harmless_text
+
+    texts = [name for name, kind in written.schema.items() if kind == pl.String]
+    text = written.with_columns(harmless_text(name) for name in texts).write_csv(line_terminator="\n")
     if out is None:
         sys.stdout.write(text)
         return

@@ -1,13 +1,15 @@
 """How a declared table is written out: cells of CSV, metadata of Parquet."""
 
 import json
+import re
 
 import polars as pl
 
+from flows.cells import FORMULA_STARTS
 from schemas.base import Column, Table
 from schemas.derive.ddl import described
 
-_FORMULA_START = r"^[=+\-@\t\n\r＝＋－＠]"  # noqa: RUF001 - full-width signs start formulas too
+_FORMULA_START = f"^[{re.escape(FORMULA_STARTS)}]"
 
 
 def csv_cells(model: type[Table]) -> list[pl.Expr]:
@@ -34,4 +36,10 @@ def _guarded(column: Column) -> pl.Expr:
     cell = pl.col(column.name)
     if not isinstance(column.dtype, pl.String) or column.values or column.pattern:
         return cell
-    return pl.when(cell.str.contains(_FORMULA_START)).then(pl.lit("'") + cell).otherwise(cell).alias(column.name)
+    return harmless_text(column.name)
+
+
+def harmless_text(name: str) -> pl.Expr:
+    """A column of texts, in which an apostrophe stands before what a spreadsheet would run as a formula."""
+    cell = pl.col(name)
+    return pl.when(cell.str.contains(_FORMULA_START)).then(pl.lit("'") + cell).otherwise(cell).alias(name)

@@ -30,10 +30,10 @@ def with_outcome(rows: pl.DataFrame, organizations: pl.DataFrame) -> pl.DataFram
         )
     decided = judged.with_columns(status=status, reason=reason)
     is_named = pl.col("status").is_in(_NAMED)
-    return decided.join(_own_markets(organizations), on="organization_id", how="left", maintain_order="left").with_columns(
+    return decided.join(_own_scope(organizations), on="organization_id", how="left", maintain_order="left").with_columns(
         payer_id=pl.when(is_named).then("payer"),
         organization_id=pl.when(is_named).then("organization_id"),
-        line_of_business=_line(),
+        line_of_business=pl.coalesce(_line(), pl.when(is_named).then("own_line"), pl.lit(NOT_STATED)),
         market=pl.coalesce("stated_market", "own_market", "state", pl.lit(NOT_STATED)),
     )
 
@@ -135,10 +135,10 @@ def _resolved_by() -> pl.Expr:
 
 
 def _line() -> pl.Expr:
-    """The line that the alias itself names, else the one that words name; `any` where there is none or more than one."""
+    """The line that the alias itself names, else the one that words name; null where there is none or more than one."""
     by_alias = pl.when(pl.col("alias_lines").list.len() == 1).then(pl.col("alias_lines").list.first())
     has_own = pl.col("alias_lines").list.len().fill_null(0) > 0
-    return pl.when(has_own).then(by_alias).otherwise("stated_line").fill_null(NOT_STATED)
+    return pl.when(has_own).then(by_alias).otherwise("stated_line")
 
 
 def _licensees(organizations: pl.DataFrame) -> pl.DataFrame:
@@ -152,6 +152,11 @@ def _licensees(organizations: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _own_markets(organizations: pl.DataFrame) -> pl.DataFrame:
-    """organization_id, own_market of organizations in one state only."""
-    return organizations.filter(pl.col("markets").str.len_chars() == len("TX")).select("organization_id", own_market="markets")
+def _own_scope(organizations: pl.DataFrame) -> pl.DataFrame:
+    """organization_id with own_market of organizations in one state only, own_line of those of one line of business only."""
+    return organizations.select("organization_id", own_market=only("markets"), own_line=only("lines_of_business"))
+
+
+def only(words: str) -> pl.Expr:
+    """The only word of a column of words parted by blanks; null where there are none or several."""
+    return pl.when(~pl.col(words).str.contains(" ", literal=True)).then(words)

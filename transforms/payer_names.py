@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from schemas.base import NOT_STATED
 from transforms.name_options import holds, narrowest, plan_options, with_states
-from transforms.name_reasons import with_outcome
+from transforms.name_reasons import only, with_outcome
 from transforms.name_words import Vocabulary, keyed, keyed_in_full, left_over, said, segments, shown, vocabulary
 from transforms.scopes import ancestor_table, ancestors
 
@@ -85,9 +86,8 @@ def resolved(
     found = asked.join(judged, on=_CORE, how="left", nulls_equal=True, maintain_order="left").with_columns(
         reason=pl.col("reason").str.replace(_REST, pl.col("rest"), literal=True)
     )
-    return given.join(found.select(*_ASKED, *OUTCOME), on=list(_ASKED), how="left", nulls_equal=True, maintain_order="left").drop(
-        column for column in _ASKED if column not in names.columns
-    )
+    told = given.join(found.select(*_ASKED, *OUTCOME), on=list(_ASKED), how="left", nulls_equal=True, maintain_order="left")
+    return _with_ids(told, organizations).drop(column for column in _ASKED if column not in names.columns)
 
 
 def resolve_names(
@@ -99,6 +99,31 @@ def resolve_names(
     """`names` (column `claim`) with `payer_id`, null where the name means none of the five for certain."""
     found = resolved(names.select(name="claim"), aliases=aliases, organizations=organizations, words=words)
     return names.with_columns(found["payer_id"])
+
+
+def _with_ids(told: pl.DataFrame, organizations: pl.DataFrame) -> pl.DataFrame:
+    """An id of an organization, written as it stands in `payer_organization` (`hcsc_tx`), means that organization."""
+    cited = pl.format("{}, {}, {}", "citation_title", "citation_publisher", "citation_where")
+    ids = organizations.filter(pl.col("organization_id").str.contains("_", literal=True)).select(
+        "payer_id",
+        "organization_id",
+        line_of_business=only("lines_of_business").fill_null(NOT_STATED),
+        market=only("markets"),
+        alias="organization_id",
+        evidence=cited,
+        status=pl.lit("resolved"),
+        reason=pl.format("'{}' is the id of an organization.", "organization_id"),
+        asked_id="organization_id",
+    )
+    found = told.with_columns(asked_id=pl.col("name").str.strip_chars().str.to_lowercase()).join(
+        ids, on="asked_id", how="left", maintain_order="left", suffix="_of_id"
+    )
+    is_id = pl.col("status_of_id").is_not_null()
+    market = pl.coalesce("market_of_id", pl.col("state").str.to_uppercase(), pl.lit(NOT_STATED))
+    return found.with_columns(
+        **{name: pl.when(is_id).then(f"{name}_of_id").otherwise(name) for name in OUTCOME if name != "market"},
+        market=pl.when(is_id).then(market).otherwise("market"),
+    ).drop("asked_id", *(f"{name}_of_id" for name in OUTCOME))
 
 
 def _said(asked: pl.DataFrame, known: Vocabulary) -> pl.DataFrame:

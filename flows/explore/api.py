@@ -88,9 +88,8 @@ def modifiers_of_code(
     """Answers of all payers, or one, for every governed modifier of a code."""
     view = _view(on, component, line_of_business, market, organization)
     with releases_of(request).cursor() as connection:
-        question = _asked_of(connection, code, view, payer) if payer else asked(connection, code, view)
-        given = of_every_payer(question, view)
-        found = questions.matrix(connection, given, question.organization if payer else view.organization)
+        question = _asked_of(connection, code, view, payer) if payer else of_every_payer(asked(connection, code, view), view)
+        found = questions.matrix(connection, question, question.organization if payer else view.organization)
     kept = [row for row in found if payer is None or row["payer_id"] == question.payer]
     return _page(kept[offset : offset + limit + 1], limit, offset)
 

@@ -2,15 +2,14 @@
 
 import csv
 import io
-from typing import Any
 
 from starlette.responses import Response
 
+from flows.cells import harmless
 from flows.release_query import Row
 from flows.settings import UnknownNameError
 
 LARGEST = 100_000
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def as_file(found: list[Row], name: str, kind: str) -> Response:
@@ -28,13 +27,8 @@ def _csv(found: list[Row]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(found[0] if found else [])
-    writer.writerows([_harmless(value) for value in row.values()] for row in found)
+    writer.writerows([harmless(value) for value in row.values()] for row in found)
     return text.getvalue().encode()
-
-
-def _harmless(value: Any) -> Any:
-    """Texts that a spreadsheet would run as a formula get an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _parquet(found: list[Row]) -> bytes:

@@ -13,10 +13,9 @@ from flows.release_query import Row, rows
 from flows.releases import json_object
 from flows.search import search as found_by_words
 from flows.settings import NoAnswerError, UnknownNameError
-from schemas.vocabulary import BEGINNING, COMPONENTS
+from schemas.vocabulary import COMPONENTS
 
 _Connection = duckdb.DuckDBPyConnection
-_LAST_DAY = date(2199, 12, 31)
 Titles = dict[str, str]
 Facts = dict[str, list[Row]]
 
@@ -36,12 +35,9 @@ def day_of(text: str | None) -> date:
     if not text:
         return date.today()
     try:
-        day = day_from(text)
+        return day_from(text)
     except ValueError as error:
-        raise UnknownNameError(f"Unknown date '{text}': expected year-month-day such as 2025-10-01.") from error
-    if not BEGINNING <= day <= _LAST_DAY:
-        raise UnknownNameError(f"{day} lies outside {BEGINNING} to {_LAST_DAY}.")
-    return day
+        raise UnknownNameError(f"Unknown date '{text}': {error}.") from error
 
 
 def asked(connection: _Connection, code: str, view: View, *, payer: str = "medicare", modifier: str | None = None) -> Question:

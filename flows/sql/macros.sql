@@ -1,3 +1,57 @@
+CREATE OR REPLACE MACRO asked_market_of(the_payer, the_market, the_organization) AS (
+    -- An organization in one state only is asked about there; a question about every payer keeps to what it says.
+    CASE
+        WHEN upper(the_market) = 'ANY' AND the_payer <> 'any' THEN coalesce(
+            (
+                SELECT max(scope_owner.markets)
+                FROM payer_organization AS scope_owner
+                WHERE scope_owner.organization_id = the_organization AND length(scope_owner.markets) = 2
+            ),
+            'ANY'
+        )
+        ELSE upper(the_market)
+    END
+);
+
+CREATE OR REPLACE MACRO asked_line_of(the_payer, the_line, the_organization, the_default) AS (
+    -- An organization of one line of business only is asked about that line, everybody else about the payer's default.
+    coalesce(
+        the_line,
+        (
+            SELECT max(scope_owner.lines_of_business)
+            FROM payer_organization AS scope_owner
+            WHERE scope_owner.organization_id = the_organization AND scope_owner.lines_of_business NOT LIKE '% %' AND the_payer <> 'any'
+        ),
+        the_default
+    )
+);
+
+CREATE OR REPLACE MACRO no_such_scope(the_payer, the_insurer, the_line, the_market, the_organization) AS (
+    -- Why nobody can answer for a scope, in a sentence; null where somebody can. An argument is pasted as it stands, so no table in
+    -- here may be called as one of a query that calls.
+    SELECT
+        CASE
+            WHEN scope_owner.organization_id IS NULL AND the_organization <> 'any'
+                THEN 'The organization ' || the_organization || ' is not in payer_organization.'
+            WHEN the_payer <> 'any' AND scope_owner.payer_id <> scope_insurer.payer_id
+                THEN 'The organization ' || scope_owner.organization_id || ' belongs to ' || scope_owner.payer_id || '.'
+            WHEN NOT regexp_full_match(upper(the_market), '[A-Z]{2}|ANY')
+                THEN 'The market ' || the_market || ' is no state: two letters such as TX, or any.'
+            WHEN scope_insurer.payer_kind = 'government' AND the_line <> scope_insurer.default_line_of_business
+                THEN scope_insurer.payer_name || ' has only the line of business ' || scope_insurer.default_line_of_business
+                    || '; a plan of another line is a product of its insurer.'
+        END
+    FROM payer AS scope_insurer
+    LEFT JOIN payer_organization AS scope_owner ON scope_owner.organization_id = the_organization
+    WHERE scope_insurer.payer_id = the_insurer
+);
+
+COMMENT ON MACRO no_such_scope IS 'Why nobody can answer for a scope, in a sentence, null where somebody can: no_such_scope(payer or any, insurer, line, market, organization).';
+
+COMMENT ON MACRO asked_line_of IS 'The line of business that is asked about: asked_line_of(payer or any, line, organization, default).';
+
+COMMENT ON MACRO asked_market_of IS 'The market that is asked about: asked_market_of(payer or any, market, organization).';
+
 CREATE OR REPLACE MACRO modifiers_for(
     the_code,
     the_payer,
@@ -23,9 +77,14 @@ asked AS (
         known.code AS asked_code,
         insurer.payer_id AS asked_payer,
         known.given_date AS asked_date,
-        coalesce(known.given_line, insurer.default_line_of_business) AS asked_line,
-        known.given_market AS asked_market,
+        asked_line_of(
+            known.given_payer, known.given_line, known.given_organization, insurer.default_line_of_business
+        ) AS asked_line,
+        asked_market_of(known.given_payer, known.given_market, known.given_organization) AS asked_market,
         known.given_organization AS asked_organization,
+        no_such_scope(
+            known.given_payer, insurer.payer_id, known.given_line, known.given_market, known.given_organization
+        ) AS no_such_scope,
         coalesce(
             known.given_component,
             (
@@ -64,7 +123,16 @@ releases AS (
 ),
 answers AS (
     SELECT
-        cell.*,
+        cell.* REPLACE (
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.disposition END AS disposition,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.effect_kind END AS effect_kind,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.effect_percent END AS effect_percent,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.effect_units END AS effect_units,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.effect_formula END AS effect_formula,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.target_line END AS target_line,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.rule_id END AS rule_id,
+            CASE WHEN asked.no_such_scope IS NULL THEN cell.tier END AS tier
+        ),
         row_number() OVER (
             PARTITION BY cell.payer_id, cell.modifier
             ORDER BY line.distance, (cell.market <> 'any') DESC, (cell.line_of_business <> 'any') DESC
@@ -94,10 +162,9 @@ SELECT
     answers.rule_id,
     answers.tier,
     coalesce(
+        asked.no_such_scope,
         answers.reason,
         CASE
-            WHEN asked.asked_organization NOT IN (SELECT named.organization_id FROM payer_organization AS named UNION ALL SELECT 'any')
-                THEN 'The organization ' || asked.asked_organization || ' is not in payer_organization.'
             WHEN asked.listed_until IS NOT NULL
                 THEN 'No source lists the code on that day; it was listed until ' || asked.listed_until || '.'
             WHEN asked.asked_date < releases.first_day
@@ -144,7 +211,7 @@ WITH wanted AS (
         lower(the_payer) AS wanted_payer,
         CAST(on_date AS DATE) AS asked_date,
         lower(for_line) AS wanted_line,
-        upper(in_market) AS asked_market,
+        upper(in_market) AS wanted_market,
         lower(for_organization) AS asked_organization
 ),
 answer AS (
@@ -163,8 +230,13 @@ answer AS (
 asked AS (
     SELECT
         answer.*,
-        coalesce(answer.wanted_line, (SELECT insurer.default_line_of_business FROM payer AS insurer WHERE insurer.payer_id = answer.payer_id)) AS asked_line
+        asked_line_of(answer.payer_id, answer.wanted_line, answer.asked_organization, insurer.default_line_of_business) AS asked_line,
+        asked_market_of(answer.payer_id, answer.wanted_market, answer.asked_organization) AS asked_market,
+        no_such_scope(
+            answer.payer_id, answer.payer_id, answer.wanted_line, answer.wanted_market, answer.asked_organization
+        ) AS no_such_scope
     FROM answer
+    JOIN payer AS insurer ON insurer.payer_id = answer.payer_id
 ),
 profiled AS (
     SELECT kept.*
@@ -204,8 +276,10 @@ considered AS (
         asked.release_used,
         asked.release_last_day,
         asked.listed_until,
+        asked.no_such_scope,
         asked.asked_date BETWEEN rule.effective_from AND coalesce(rule.effective_to, DATE '9999-12-31') AS is_in_force,
-        rule.line_of_business IN ('any', asked.asked_line)
+        asked.no_such_scope IS NULL
+            AND rule.line_of_business IN ('any', asked.asked_line)
             AND rule.market IN ('any', asked.asked_market)
             AND rule.organization_id IN (
                 SELECT line.ancestor_id FROM organization_ancestor AS line WHERE line.organization_id = asked.asked_organization
@@ -260,7 +334,9 @@ SELECT
         WHEN 'agrees' THEN 'Same rank and same answer as the rule that won.'
         WHEN 'tied' THEN 'Same rank as another rule with another answer, so none answers.'
         WHEN 'outranked' THEN 'Rank ' || verdicts.rank || ' is below ' || verdicts.top_rank || '.'
-        WHEN 'other_scope' THEN 'Holds for ' || verdicts.organization_id || ', ' || verdicts.line_of_business || ', ' || verdicts.market || ' only.'
+        WHEN 'other_scope' THEN coalesce(
+            verdicts.no_such_scope, 'Holds for ' || verdicts.organization_id || ', ' || verdicts.line_of_business || ', ' || verdicts.market || ' only.'
+        )
         WHEN 'not_in_force' THEN 'In force from ' || verdicts.effective_from || coalesce(' to ' || verdicts.effective_to, '') || '.'
         WHEN 'not_known' THEN 'A rule of higher precedence asks for indicators that no release states for that day.'
         WHEN 'not_listed' THEN 'The code was listed until ' || verdicts.listed_until || ' only.'
@@ -339,7 +415,13 @@ JOIN payer AS insurer ON insurer.payer_id = given.given_payer
 JOIN modifier_group AS member ON member.payer_id IN ('any', given.given_payer)
 JOIN organization_ancestor AS line ON line.organization_id = given.given_organization AND line.ancestor_id = member.organization_id
 WHERE member.group_kind = 'position'
-    AND member.line_of_business IN ('any', coalesce(given.given_line, insurer.default_line_of_business))
+    AND member.line_of_business IN (
+        'any', asked_line_of(insurer.payer_id, given.given_line, given.given_organization, insurer.default_line_of_business)
+    )
+    AND (
+        member.payer_id = 'any'
+        OR no_such_scope(insurer.payer_id, insurer.payer_id, given.given_line, 'any', given.given_organization) IS NULL
+    )
     AND given.given_date BETWEEN coalesce(member.effective_from, DATE '1900-01-01') AND coalesce(member.effective_to, DATE '9999-12-31')
 GROUP BY ALL
 ORDER BY min(CASE WHEN member.payer_id = 'any' THEN 1 ELSE 0 END), min(line.distance), member.group_id, member.position;

@@ -224,7 +224,7 @@ def test_an_organization_counts_however_its_payer_is_spelled(site: str, payer: s
     listed = httpx.get(f"{site}/api/codes/19307/modifiers", params=own).json()["rows"]
     assert {row["rule_id"] for row in listed if row["modifier"] == "50"} == {"bcbs.ibx.bilateral.1"}
     page = httpx.get(f"{site}/codes/19307/explain", params=given).text
-    assert "<small>ibx, commercial, on 2026-12-01</small>" in page
+    assert "<small>ibx, commercial, PA, on 2026-12-01</small>" in page
     assert "bcbs.ibx.bilateral.1" in page
 
 

@@ -123,9 +123,7 @@ def test_a_question_is_taken_as_people_type_it(connection: duckdb.DuckDBPyConnec
     given = Question(
         " 0507t ", "bcbs", day, modifier=" qz ", line_of_business="Commercial", market="ANY", organization="Anthem_OH"
     )
-    expected = Question(
-        "0507T", "bcbs", day, modifier="QZ", line_of_business="commercial", market="any", organization="anthem_oh"
-    )
+    expected = Question("0507T", "bcbs", day, modifier="QZ", line_of_business="commercial", market="OH", organization="anthem_oh")
     assert checked(connection, given) == expected
     assert checked(connection, Question("00406", "uhc", day, organization="ANY")).organization == "any"
 
@@ -136,7 +134,7 @@ def test_a_question_is_taken_as_people_type_it(connection: duckdb.DuckDBPyConnec
         (("lookup", "00406", "--payer", "uhc", "--modifier", ""), 2, f"Unknown modifier '': expected one of {MODIFIERS} and "),
         (("explain", "00406", "--payer", "uhc", "--modifier", " "), 2, f"Unknown modifier '': expected one of {MODIFIERS} and "),
         (("lookup", "00406", "--payer", "uhc", "--modifier", LONG), 2, f"Unknown modifier '{'X' * 60}...': expected one of "),
-        (("lookup", LONG, "--payer", "uhc"), 1, f"'{'X' * 60}...' is no code: codes have five characters, "),
+        (("lookup", LONG, "--payer", "uhc"), 1, f"'{'X' * 60}...' is no code: codes have five figures, "),
         (("lookup", "00406", "--payer", "uhc", "--market", LONG), 2, f"Unknown market '{LONG[:60]}...': expected two letters "),
         (("price", "19307", "--modifier", ""), 2, "A modifier is empty: leave --modifier out where the line has none.\n"),
         (("price", "19307", "--locality", ""), 2, "Unknown locality '': expected contractor and locality such as 10112-00, "),

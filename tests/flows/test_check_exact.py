@@ -325,10 +325,36 @@ def test_an_unknown_payer_hears_medicares_answer_and_no_rule_of_its_own(output: 
     assert by_rule["modifier.not_published"]["citation"].startswith("National Physician Fee Schedule Relative Value File")
 
 
-def test_a_plan_under_medicares_name_is_not_medicare(output: Path, tmp_path: Path) -> None:
-    line = "A,1,Medicare,33533,,,2,2025-10-15,,,,Medicare Advantage"
-    _, _, found = checked(output, tmp_path, line, header=WIDE)
-    assert picked(found, "rule_id", "severity") == [("units.over_limit_of_day", "unknown")]
-    assert found[0]["sentence"].endswith(
-        "No published rule of the plan about it is known here. Medicare's answer is shown beside."
-    )
+@pytest.mark.parametrize("line_of_business", ["Medicare Advantage", "medicaid", "commercial"])
+def test_a_plan_under_medicares_name_is_not_medicare(output: Path, tmp_path: Path, line_of_business: str) -> None:
+    """Such a line is judged like one of an unknown payer: no rule of Medicare makes an error, and none is left out."""
+    lines = [
+        f"{claim},1,{{}},{code},{modifiers},{units},2025-10-15,,,,{{}}"
+        for claim, code, modifiers, units in (
+            ("A", "33533", ",", 2),
+            ("B", "33533", "62,", 1),
+            ("C", "00406", ",", 1),
+            ("D", "00406", "P3,AA", 1),
+            ("E", "00406", "QZ,AA", 1),
+            ("F", "71046", "26,TC", 1),
+        )
+    ]
+    _, _, found = checked(output, tmp_path, *(line.format("Medicare", line_of_business) for line in lines), header=WIDE)
+    _, _, nobodys = checked(output, tmp_path, *(line.format("Humana", "") for line in lines), header=WIDE)
+    names = ("claim", "rule_id", "severity", "value", "payer_id", "medicare_disposition", "effect_percent")
+    assert {row["severity"] for row in found} == {"unknown"}
+    assert [picked([row], *names) for row in found if row["rule_id"] != "payer.unknown"] == [
+        picked([row], *names) for row in nobodys if row["rule_id"] != "payer.unknown"
+    ]
+    line = line_of_business.lower().replace(" ", "_")
+    told = [row["sentence"] for row in found if row["rule_id"] == "payer.unknown"]
+    assert len(told) == len(lines)
+    assert {
+        f"Beside the line of business {line} 'Medicare' is a plan of an insurer whom the line does not give." in sentence
+        for sentence in told
+    } == {True}
+
+
+def test_medicares_own_line_of_business_is_medicare(output: Path, tmp_path: Path) -> None:
+    _, _, found = checked(output, tmp_path, "A,1,Medicare,33533,62,,1,2025-10-15,,,,medicare ffs", header=WIDE)
+    assert picked(found, "rule_id", "severity") == [("modifier.not_allowed", "error")]

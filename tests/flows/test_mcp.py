@@ -38,8 +38,16 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         "The arguments of explain cannot be understood. modifier: Field required.",
     ),
     ("explain", {"code": "33533", "payer": "medicare", "modifier": "6" * 9_999}, "modifier is too long: expected at most 300"),
-    ("modifiers_for", {"code": "19307", "payer": "uhc", "on": "yesterday"}, "'yesterday' is no date: expected YYYY-MM-DD."),
-    ("modifiers_for", {"code": "19307", "payer": "uhc", "on": ""}, "'' is no date: expected YYYY-MM-DD."),
+    (
+        "modifiers_for",
+        {"code": "19307", "payer": "uhc", "on": "yesterday"},
+        "'yesterday' is no date here: expected year-month-day such as 2025-10-01.",
+    ),
+    (
+        "modifiers_for",
+        {"code": "19307", "payer": "uhc", "on": ""},
+        "'' is no date here: expected year-month-day such as 2025-10-01.",
+    ),
     ("modifiers_for", {"code": "19307", "payer": "bcbs", "organization": "nobody"}, "Unknown organization of bcbs 'nobody'"),
     ("modifiers_for", {"code": "19307", "payer": "uhc", "line_of_business": "x"}, "Unknown line of business 'x'"),
     ("modifiers_for", {"code": "19307", "payer": "uhc", "component": "XX"}, "Unknown component 'XX'"),

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from flows import SHIPPED_RAW, cli
-from flows.answers import Question, checked
+from flows.answers import Question, checked, spelled
 from flows.database_name import DATABASE
-from flows.names import meaning, name_tables
+from flows.names import meanings, name_tables
 from flows.release_query import opened, rows
 from flows.settings import NoAnswerError, UnknownNameError
 from tests.databases import database_of
@@ -184,6 +185,27 @@ def test_a_file_parted_by_other_signs_is_hinted_at(output: Path, tmp_path: Path,
     assert str(caught.value) == f"The file has no column 'payer', it has: payer{sign}plan. {hint}"
 
 
+def test_names_that_a_spreadsheet_would_run_are_written_harmless(output: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text('payer,rate\n"=HYPERLINK(""x"")",-1\n@Aetna,2\n', encoding="utf-8")
+    _, said, _ = called(output, "--file", str(names))
+    assert [row[:3] for row in csv.reader(said.splitlines())][1:] == [
+        ['\'=HYPERLINK("x")', "'-1", ""],
+        ["'@Aetna", "2", "aetna"],
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_refused_in_words(output: Path, tmp_path: Path, encoding: str) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("payer\nAetna\n", encoding=encoding)
+    with pytest.raises(UnknownNameError) as caught:
+        called(output, "--file", str(names))
+    assert str(caught.value) == (
+        f"{names} is no CSV file in UTF-8: it looks like a workbook, an archive or text in UTF-16. Save it as CSV."
+    )
+
+
 def test_a_file_with_a_header_alone_is_told_so(output: Path, tmp_path: Path) -> None:
     names = tmp_path / "names.csv"
     names.write_text("payer,plan\n", encoding="utf-8")
@@ -208,16 +230,30 @@ def test_the_command_exits_with_2_and_one_sentence(output: Path) -> None:
 @pytest.mark.parametrize(
     ("payer", "market", "expected"),
     [
-        ("aetna", "any", ("aetna", "any", "commercial")),
-        ("UHC MCR ADV HMO", "any", ("uhc", "any", "medicare_advantage")),
-        ("Blue Cross", "CA", ("bcbs", "anthem_ca", "commercial")),
-        ("BCBS of Texas PPO", "any", ("bcbs", "hcsc_tx", "commercial")),
+        ("aetna", "any", ("aetna", "any", "commercial", "any")),
+        ("UHC MCR ADV HMO", "any", ("uhc", "any", "medicare_advantage", "any")),
+        ("Blue Cross", "CA", ("bcbs", "anthem_ca", "commercial", "CA")),
+        ("BCBS of Texas PPO", "any", ("bcbs", "hcsc_tx", "commercial", "TX")),
+        ("Blue Cross Blue Shield of Texas", "any", ("bcbs", "hcsc_tx", "commercial", "TX")),
+        ("UHC of Arkansas", "any", ("uhc", "any", "commercial", "AR")),
+        ("Anthem", "OH", ("bcbs", "anthem_oh", "commercial", "OH")),
+        ("anthem", "OH", ("bcbs", "anthem", "commercial", "OH")),
+        ("bcbs", "ND", ("bcbs", "any", "commercial", "ND")),
+        ("BCBS", "nd", ("bcbs", "bcbs_nd", "commercial", "ND")),
+        (" HCSC_TX", "any", ("bcbs", "hcsc_tx", "commercial", "TX")),
+        ("aetna_better_health_tx", "any", ("aetna", "aetna_better_health_tx", "medicaid", "TX")),
     ],
 )
 def test_a_look_up_takes_any_name_that_resolves(output: Path, payer: str, market: str, expected: tuple[str, ...]) -> None:
     with opened(output) as connection:
         found = checked(connection, Question("00406", payer, NOW, market=market))
-    assert (found.payer, found.organization, found.line_of_business) == expected
+    assert (found.payer, found.organization, found.line_of_business, found.market) == expected
+
+
+def test_a_look_up_refuses_a_market_that_the_name_contradicts(output: Path) -> None:
+    with opened(output) as connection, pytest.raises(UnknownNameError) as caught:
+        checked(connection, Question("00406", "UHC of Arkansas", NOW, market="TX"))
+    assert str(caught.value) == "'UHC of Arkansas' is in AR, not in TX: leave the market out."
 
 
 def test_a_look_up_says_why_a_name_means_nobody(output: Path) -> None:
@@ -230,12 +266,30 @@ def test_a_look_up_says_why_a_name_means_nobody(output: Path) -> None:
 
 
 def test_what_a_look_up_takes_at_once_is_what_the_resolver_says(output: Path) -> None:
-    query = "SELECT alias FROM payer_alias WHERE scope = 'global' AND match = 'is' AND valid_to IS NULL ORDER BY ALL"
+    """Every alias that means a payer everywhere, and every id of an organization that no alias can be mistaken for."""
+    query = """
+        SELECT alias FROM payer_alias WHERE scope = 'global' AND match = 'is' AND valid_to IS NULL
+        UNION SELECT organization_id FROM payer_organization WHERE contains(organization_id, '_') ORDER BY ALL
+    """
     with opened(output) as connection:
-        aliases = [str(row["alias"]) for row in rows(connection, query)][::25]
-        for alias in aliases:
-            found, said = checked(connection, Question("00406", alias, NOW)), meaning(connection, alias, on=NOW)
-            assert (found.payer, found.organization) == (said.payer_id, said.organization_id or "any"), alias
+        names = [str(row["alias"]) for row in rows(connection, query)]
+        asked = pl.DataFrame({"name": names}).with_columns(state=pl.lit(None, pl.String), day=pl.lit(NOW))
+        defaults = {row["payer_id"]: row["default_line_of_business"] for row in rows(connection, "FROM payer")}
+        taken = [spelled(connection, Question("00406", name, NOW))[1:] for name in names]
+        expected = [
+            (
+                said["payer_id"],
+                NOW,
+                None,
+                None,
+                defaults[said["payer_id"]] if said["line_of_business"] == "any" else said["line_of_business"],
+                said["market"],
+                said["organization_id"] or "any",
+            )
+            for said in meanings(connection, asked).to_dicts()
+        ]
+    assert len(names) > 500
+    assert list(zip(names, taken, strict=True)) == list(zip(names, expected, strict=True))
 
 
 def test_a_release_without_words_cannot_resolve(tmp_path: Path) -> None:

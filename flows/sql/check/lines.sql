@@ -47,9 +47,8 @@ SELECT
     given.organization_id,
     coalesce(given.line_of_business, insurer.default_line_of_business, 'any') AS line_of_business,
     given.market,
-    coalesce(given.payer_id = 'medicare' AND coalesce(given.line_of_business, 'medicare_ffs') = 'medicare_ffs', false) AS is_medicare,
+    coalesce(given.payer_id = 'medicare', false) AS is_medicare,
     CASE
-        WHEN given.payer_id = 'medicare' AND NOT is_medicare THEN 'No published rule of the plan about it is known here.'
         WHEN is_medicare THEN 'No rule of Medicare says so in words; what is cited is the basis.'
         ELSE 'No published rule of ' || insurer.payer_name || ' about it is known here.'
     END AS unpublished,
