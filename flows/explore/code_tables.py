@@ -1,6 +1,7 @@
 """Payers x modifiers of codes in HTML, made once for all codes that answer alike, and ahead where several are asked for."""
 
 import logging
+import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from secrets import token_hex
@@ -90,7 +91,7 @@ class CodeTables:
         self._ahead.shutdown()
 
     def _count(self, more: int, choices: Choices, pieces: _Pieces) -> None:
-        """Begin to make the tables of most other codes where several were asked for with the same choices."""
+        """Begin to make the tables of all other codes where several were asked for with the same choices."""
         key = (id(pieces), choices)
         if len(self._asked) > _MOST_CHOICES:
             self._asked.clear()
@@ -105,7 +106,10 @@ class CodeTables:
             _log.warning("Tables could not be made ahead: %s", error)
 
     def _make_ahead(self, choices: Choices, pieces: _Pieces) -> None:
-        """Tables of most codes, the most frequent first. Ends where another release is open or the application ends."""
+        """Tables of all codes, the most frequent first, with as long a rest after each query as it took: readers come first.
+
+        Ends where another release is open or the application ends.
+        """
         with self._releases.cursor() as connection:
             known = alike(connection, choices.question)
         pieces.keep(_of_day(choices), known, size=100 * len(known))
@@ -113,10 +117,12 @@ class CodeTables:
         order = [decides for decides in most_frequent(known) if pieces.get((choices, decides)) is None]
         for first in range(0, len(order), _TOGETHER):
             self._releases.wait_for_quiet(_PATIENCE)
+            began = time.monotonic()
             with self._releases.cursor() as connection:
                 if self._stop.is_set() or self._releases.pieces is not pieces:
                     return
                 _made(connection, {decides: codes[decides] for decides in order[first : first + _TOGETHER]}, choices, pieces)
+            self._stop.wait(time.monotonic() - began)
 
 
 def most_frequent(known: dict[str, Alike]) -> list[Alike]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from flows.answers import Question, checked, modifiers_for, spelled
+from flows.answers import Question, checked, modifiers_for, shortened, spelled
 from flows.days import day_from
 from flows.release_query import Row, rows
 from flows.releases import json_object
@@ -178,13 +178,22 @@ def contradictions(connection: _Connection, limit: int, offset: int = 0) -> list
 def changes(
     connection: _Connection, limit: int, offset: int = 0, *, table: str | None = None, source: str | None = None
 ) -> list[Row]:
-    """Changed cells, of one table or source or of all, the newest release first."""
+    """Changed cells, of one table or source or of all, the newest release first. Raises UnknownNameError."""
+    _check_named(
+        connection, "table", "SELECT table_name AS name FROM duckdb_tables() WHERE NOT internal AND NOT temporary", table
+    )
+    _check_named(connection, "source", "SELECT DISTINCT source AS name FROM release", source)
     query = """
         SELECT * FROM change
         WHERE changed_table = coalesce($1, changed_table) AND source = coalesce($2, source)
         ORDER BY to_release DESC, changed_table, record_key, column_name LIMIT $3 OFFSET $4
     """
     return rows(connection, query, [table or None, source or None, limit, offset])
+
+
+def _check_named(connection: _Connection, what: str, query: str, given: str | None) -> None:
+    if given and given not in (names := sorted(str(row["name"]) for row in rows(connection, query))):
+        raise UnknownNameError(f"Unknown {what} '{shortened(given)}': expected one of {', '.join(names)}.")
 
 
 def changes_counted(connection: _Connection) -> list[Row]:

@@ -97,6 +97,7 @@ asked AS (
             ),
             'global'
         ) AS asked_component,
+        coalesce(' in component ' || known.given_component, '') AS of_component,
         known.listed_until
     FROM (
         SELECT
@@ -169,7 +170,8 @@ SELECT
                 THEN 'No source lists the code on that day; it was listed until ' || asked.listed_until || '.'
             WHEN asked.asked_date < releases.first_day
                 THEN 'The oldest fee schedule release here starts on ' || releases.first_day || ' and no dated rule of the payer answers for that day.'
-            ELSE 'No accepted row of the fee schedule in force on that day has this code; the table finding lists refused rows.'
+            ELSE 'No accepted row of the fee schedule in force on that day has this code' || asked.of_component
+                || '; the table finding lists refused rows.'
         END
     ) AS reason,
     coalesce(answers.organization_id, 'any') AS organization_id,

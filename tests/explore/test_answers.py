@@ -214,6 +214,20 @@ def test_search_forgives_a_misspelling(site: str) -> None:
     assert {"00100", "00406", "AA"} <= {row["id"] for row in wrong}
 
 
+@pytest.mark.parametrize(
+    ("query", "start"),
+    [
+        ("table=zzz", "Unknown table 'zzz': expected one of anesthesia_locality, answer, "),
+        ("source=zzz", "Unknown source 'zzz': expected one of cms_pfs, "),
+    ],
+)
+def test_changes_of_what_there_is_not_are_refused(site: str, query: str, start: str) -> None:
+    refused = httpx.get(f"{site}/api/changes?{query}")
+    assert (refused.status_code, refused.json()["detail"][: len(start)]) == (400, start)
+    assert httpx.get(f"{site}/changes?{query}").status_code == 400
+    assert httpx.get(f"{site}/changes?table=code&source=cms_pfs").status_code == 200
+
+
 @pytest.mark.parametrize("payer", ["bcbs", "BCBS", "Blue Cross Blue Shield"])
 def test_an_organization_counts_however_its_payer_is_spelled(site: str, payer: str) -> None:
     given = {"code": "19307", "payer": payer, "modifier": "50", "organization": " IBX", "on": "2026-12-01"}
