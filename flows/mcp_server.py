@@ -179,7 +179,9 @@ def _check(**given: str | list[str] | None) -> None:
 
 
 def _most(limit: int) -> int:
-    return max(1, min(limit, _MOST_ROWS))
+    if limit < 1:
+        raise ToolError(f"limit is {limit}: expected 1 to {_MOST_ROWS}.")
+    return min(limit, _MOST_ROWS)
 
 
 def _plain(value: Any) -> Any:

@@ -61,6 +61,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         {"code": "19307", "limit": "many"},
         "The arguments of changes cannot be understood. limit: Input should be a valid integer",
     ),
+    ("changes", {"code": "19307", "limit": 0}, "limit is 0: expected 1 to "),
+    ("search", {"text": "x", "limit": -1}, "limit is -1: expected 1 to "),
     ("search", {"text": ""}, "text is empty"),
     ("search", {"text": "x" * 100_000}, "text is too long: expected at most 300 characters, found 100,000."),
     ("search", {"text": "x", "kinds": ["cod"]}, "Unknown kind 'cod': expected one of code, modifier, payer, organization."),
