@@ -161,7 +161,10 @@ def units_of_a_day(facts: Facts, claim: Claim, scopes: Scopes) -> Iterator[tuple
 
 
 def add_ons_have_a_primary(facts: Facts, claim: Claim, scopes: Scopes) -> Iterator[tuple[int, Found]]:
-    """One of an add-on code's primary codes on the claim and day. Where contractors choose them nobody can tell."""
+    """One of an add-on code's primary codes on the claim and day.
+
+    Nobody can tell where contractors choose them, or where a line of the claim was refused.
+    """
     for lines in _by_day(claim):
         beside = {line.code for line in lines}
         for line in lines:
@@ -169,16 +172,20 @@ def add_ons_have_a_primary(facts: Facts, claim: Claim, scopes: Scopes) -> Iterat
             if not edits or any(edit["primary_code"] in beside for edit in edits):
                 continue
             is_open = any(edit["edit_type"] != "1" for edit in edits)
+            is_untold = is_open or line.is_partly_read
             is_medicare = scopes[line.source_row].is_medicare
             yield (
                 line.source_row,
                 Found(
                     "addon.primary_open" if is_open else "addon.without_primary",
-                    "unknown" if is_open or not is_medicare else "error",
+                    "unknown" if is_untold or not is_medicare else "error",
                     "code",
                     line.code,
-                    effect_percent=Decimal(0) if is_medicare and not is_open else None,
-                    medicare_disposition="not_published" if is_open else "not_paid",
+                    detail="; a line of the claim was refused, and its primary code may stand there"
+                    if line.is_partly_read
+                    else None,
+                    effect_percent=Decimal(0) if is_medicare and not is_untold else None,
+                    medicare_disposition="not_published" if is_untold else "not_paid",
                     is_stale=is_after(facts.ncci_releases.get("ncci_addon", []), line.judged_on),
                     citation=min(map(_line_of_file, edits)),
                 ),

@@ -32,6 +32,8 @@ class Line(NamedTuple):
     line_of_business: str | None
     place_of_service: str | None
     diagnosis: str | None
+    is_partly_read: bool = False
+    """Was another line of the claim refused?"""
 
 
 class Refused(NamedTuple):
@@ -66,7 +68,9 @@ def read(path: Path, *, on: date | None) -> tuple[list[Line], list[Refused]]:
     for _, cells in whole:
         counts[cells["claim"]] = counts.get(cells["claim"], 0) + 1
     judged = [_judged(number, cells, lines_of_claim=counts[cells["claim"]], on=on) for number, cells in whole]
-    return [each for each in judged if isinstance(each, Line)], broken + [each for each in judged if isinstance(each, Refused)]
+    refused = broken + [each for each in judged if isinstance(each, Refused)]
+    of_claims = {each.claim for each in refused}
+    return [each._replace(is_partly_read=each.claim in of_claims) for each in judged if isinstance(each, Line)], refused
 
 
 def _cells(text: str) -> list[str] | None:

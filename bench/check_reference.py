@@ -69,6 +69,7 @@ def _of_claim(facts: Facts, claim: Sequence[Line], scopes: dict[int, Scope]) -> 
 def _told(line: Line, scope: Scope, found: Found) -> dict[str, Any]:
     """A finding with its sentence and its citation."""
     rule = _RULES[found.rule_id]
+    beside = "" if scope.is_medicare else " Medicare's answer is shown beside."
     words = {
         "code": line.code,
         "day": line.judged_on.isoformat(),
@@ -77,7 +78,8 @@ def _told(line: Line, scope: Scope, found: Found) -> dict[str, Any]:
         "detail": found.detail or "",
         "value": found.value or "",
         "unpublished": _unpublished(line, scope),
-        "beside": "" if scope.is_medicare else " Medicare's answer is shown beside.",
+        "beside": beside,
+        "others": "" if scope.is_medicare else f" {_unpublished(line, scope)}{beside}",
     }
     sentence = rule.sentence + (rule.if_unknown if found.severity == "unknown" else "")
     return {

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,6 +65,8 @@ def _show(done: "Checked", out: Path, output: Path, *, seconds: float) -> None:
         screen.say_answer(
             f"Not checked, because this release holds none of it: {', '.join(done.not_checked)} (README: payref fetch)."
         )
+    for told in _unread(done):
+        screen.say_answer(told)
     if done.uncovered:
         screen.say_answer(
             f"Not checked, because no list here covers the day: {', '.join(done.uncovered)} (README: payref fetch)."
@@ -79,6 +82,17 @@ def _show(done: "Checked", out: Path, output: Path, *, seconds: float) -> None:
     elsewhere = "" if output == Path("output") else f" --output {shlex.quote(str(output))}"
     screen.say_answer(f"  {command_name()} {_query(out, severity=done.counts[0][0])}{elsewhere}")
     screen.say_answer(f"  {command_name()} explain CODE --payer PAYER --modifier MODIFIER --on DAY{elsewhere}")
+
+
+def _unread(done: "Checked") -> Iterator[str]:
+    """What refused lines mean for the judged lines of the same claims."""
+    if done.partly_read:
+        yield (
+            f"Claims with judged and with refused lines: {done.partly_read:,}. What is judged over a whole claim, such as its pairs, the "
+            "units of a day and primary codes, was judged without the refused lines."
+        )
+    if done.unclaimed:
+        yield f"Refused lines that tell no claim: {done.unclaimed:,}. The claims that they belong to were judged without them."
 
 
 def _query(out: Path, *, severity: str) -> str:

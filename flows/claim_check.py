@@ -30,7 +30,7 @@ _LISTS = {"place_of_service": "cms_pos", "diagnosis": "cms_icd10cm"}
 _ORDER = "source_row, rule_id, column_name, value, related_row, sentence"
 _SCOPE = ["payer_id", "organization_id", "line_of_business", "market"]
 _NAME = ["status", "reason"]
-_WORDS = tuple(f"word_{name}" for name in ("value", "code", "other", "detail", "day", "limit", "unpublished", "beside"))
+_WORDS = tuple(f"word_{name}" for name in ("value", "code", "other", "detail", "day", "limit", "unpublished", "beside", "others"))
 """Words of a sentence, in the order in which `findings.sql` gives them."""
 _PIECE_ROWS = 350_000
 _MEMORY_LIMIT = "1500MB"
@@ -49,6 +49,10 @@ class Checked(NamedTuple):
     """Codes that the release holds."""
     not_checked: list[str]
     """What could not be looked at, because the release holds none of it."""
+    partly_read: int
+    """Claims with judged and with refused lines."""
+    unclaimed: int
+    """Refused lines that tell no claim."""
     uncovered: list[str]
     """Columns of which lines could not be looked at, because no list covers their day, with how many lines."""
 
@@ -76,7 +80,18 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
         write_findings(_pieces(connection, done), out)
         codes, not_checked = _coverage(connection)
         counts, uncovered = _counts(connection, done.refused), _uncovered(connection)
-        return Checked(done.judged, done.refused, counts, done.ignored, codes, not_checked, uncovered)
+        partly_read, unclaimed = _refused_claims(connection)
+        return Checked(
+            judged=done.judged,
+            refused=done.refused,
+            counts=counts,
+            ignored=done.ignored,
+            codes=codes,
+            not_checked=not_checked,
+            partly_read=partly_read,
+            unclaimed=unclaimed,
+            uncovered=uncovered,
+        )
 
 
 def _keep_apart(claims: Path, out: Path, output: Path) -> None:
@@ -105,6 +120,13 @@ def _uncovered(connection: duckdb.DuckDBPyConnection) -> list[str]:
     )
     counts = connection.execute(f"SELECT {counted} FROM given_line AS line").fetchall()[0]
     return [f"{column} of {count:,} line{'s' * (count != 1)}" for column, count in zip(_LISTS, counts, strict=True) if count]
+
+
+def _refused_claims(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Claims with judged and with refused lines, and refused lines that tell no claim."""
+    query = "SELECT (SELECT count(*) FROM partly_read), (SELECT count(*) FROM refused_line WHERE refused_line.claim IS NULL)"
+    claims, lines = connection.execute(query).fetchall()[0]
+    return int(claims), int(lines)
 
 
 def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | None) -> Judged:

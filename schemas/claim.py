@@ -80,6 +80,8 @@ ADVICE = (
 """The first whose pattern fits is said."""
 _NOBODY = " {unpublished}{beside}"
 """That no published rule of the payer is known; for others than Medicare, that Medicare's answer is shown beside."""
+_OF_OTHERS = "{others}"
+"""As `_NOBODY`, and nothing where Medicare itself is asked: Medicare published the rule, and only a line was not read."""
 CHECK_RULES = (
     CheckRule("line.refused", "{detail}"),
     CheckRule("line.repeated", "Line {value} of claim {other} comes again."),
@@ -129,7 +131,11 @@ CHECK_RULES = (
     CheckRule("ncci.pair_contradictory", "The table lists edits of {value} beside {other} for that day, and they differ."),
     CheckRule("units.over_limit_of_line", "{value} units of {other} on a line, and the limit is {limit}: {detail}", _NOBODY),
     CheckRule("units.over_limit_of_day", "{value} units of {other} on the day, and the limit is {limit}: {detail}", _NOBODY),
-    CheckRule("addon.without_primary", "The add-on code {value} has none of its primary codes on the claim and day.", _NOBODY),
+    CheckRule(
+        "addon.without_primary",
+        "The add-on code {value} has none of its primary codes on the claim and day{detail}.",
+        _OF_OTHERS,
+    ),
     CheckRule("addon.primary_open", "No listed primary code of {value} on the claim and day, but contractors may choose others."),
 )
 

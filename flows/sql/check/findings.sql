@@ -67,7 +67,8 @@ SELECT
         CAST(line.judged_on AS VARCHAR),
         CAST(CAST(found.effect_units AS BIGINT) AS VARCHAR),
         coalesce(scope.unpublished, unasked(line.payer)),
-        scope.beside
+        scope.beside,
+        CASE WHEN NOT scope.is_medicare THEN concat(' ', coalesce(scope.unpublished, unasked(line.payer)), scope.beside) END
     ) AS sentence,
     coalesce(found.effect_percent, cell.effect_percent) AS effect_percent,
     coalesce(found.effect_units, cell.effect_units) AS effect_units,

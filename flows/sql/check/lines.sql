@@ -109,6 +109,12 @@ LEFT JOIN modifier_set AS sets
     AND sets.modifier_3 IS NOT DISTINCT FROM line.modifier_3
     AND sets.modifier_4 IS NOT DISTINCT FROM line.modifier_4;
 
+-- Claims of which some lines were judged and others refused. What looks at the lines of a claim together sees the judged ones alone.
+CREATE TEMP TABLE partly_read AS
+SELECT DISTINCT line.claim_id
+FROM given_line AS line
+SEMI JOIN refused_line AS refused ON refused.claim = line.claim;
+
 -- Codes and modifiers with the days on which they are in force.
 CREATE TEMP TABLE code_span AS
 SELECT listed.code, listed.valid_from, coalesce(listed.valid_to, DATE '9999-12-31') AS valid_to FROM code AS listed;

@@ -163,13 +163,15 @@ FROM (
 JOIN scope ON scope.scope_id = over.scope_id
 JOIN judged_day AS day ON day.judged_on = over.judged_on;
 
--- An add-on code without any of its primary codes on the claim and day. Where contractors choose primary codes nobody can tell.
+-- An add-on code without any of its primary codes on the claim and day. Where contractors choose primary codes nobody can tell, nor
+-- where a line of the claim was refused: the primary code may stand on that line.
 CREATE TEMP TABLE addon_day AS
 SELECT
     used.claim_id,
     used.service_date,
     used.code,
     bool_or(edit.edit_type <> '1') AS is_open,
+    bool_or(partly.claim_id IS NOT NULL) AS is_partly_read,
     min(edit.source_file || ', line ' || edit.source_row) AS citation
 FROM day_code AS used
 JOIN ncci_addon AS edit
@@ -178,6 +180,7 @@ JOIN ncci_addon AS edit
     AND used.judged_on BETWEEN edit.valid_from AND coalesce(edit.valid_to, DATE '9999-12-31')
 LEFT JOIN day_code AS beside
     ON beside.claim_id = used.claim_id AND beside.service_date = used.service_date AND beside.code = edit.primary_code
+LEFT JOIN partly_read AS partly ON partly.claim_id = used.claim_id
 GROUP BY used.claim_id, used.service_date, used.code
 HAVING count(beside.code) = 0;
 
@@ -185,19 +188,19 @@ INSERT INTO ncci_finding
 SELECT
     line.source_row,
     CASE WHEN edit.is_open THEN 'addon.primary_open' ELSE 'addon.without_primary' END,
-    CASE WHEN edit.is_open OR NOT scope.is_medicare THEN 'unknown' ELSE 'error' END,
+    CASE WHEN edit.is_untold OR NOT scope.is_medicare THEN 'unknown' ELSE 'error' END,
     'code',
     line.code,
     NULL,
+    CASE WHEN edit.is_partly_read THEN '; a line of the claim was refused, and its primary code may stand there' END,
+    CASE WHEN NOT edit.is_untold AND scope.is_medicare THEN 0 END,
     NULL,
-    CASE WHEN NOT edit.is_open AND scope.is_medicare THEN 0 END,
-    NULL,
-    CASE WHEN edit.is_open THEN 'not_published' ELSE 'not_paid' END,
+    CASE WHEN edit.is_untold THEN 'not_published' ELSE 'not_paid' END,
     edit.citation,
     NULL,
     day.is_addon_stale
 FROM claim_line AS line
-JOIN addon_day AS edit
+JOIN (SELECT day.*, day.is_open OR day.is_partly_read AS is_untold FROM addon_day AS day) AS edit
     ON edit.claim_id = line.claim_id AND edit.service_date = line.service_date AND edit.code = line.code
 JOIN scope ON scope.scope_id = line.scope_id
 JOIN judged_day AS day ON day.judged_on = line.judged_on;
