@@ -50,7 +50,8 @@ def pairs_are_bypassed(facts: Facts, claim: Claim, scopes: Scopes) -> Iterator[t
             for one, first_row in codes.items():
                 edits = [row for row in facts.pairs.get((one, line.code), []) if in_force(row, line.judged_on)]
                 if edits and one != line.code:
-                    found = _pair(facts, line, [each for each in lines if each.code == one], edits, scopes[line.source_row])
+                    ones = [each for each in lines if each.code == one]
+                    found = _pair(facts, line, ones, edits, scopes[line.source_row])
                     if found:
                         yield line.source_row, found._replace(other=one, related_row=first_row)
 
@@ -71,7 +72,7 @@ def _pair(facts: Facts, line: Line, ones: Claim, edits: list[Row], scope: Scope)
         "unknown" if is_denied and not scope.is_medicare else severity,
         "code",
         line.code,
-        detail=bypass or undated,
+        detail=_advice(facts, line, ones[0].code) if rule_id == "ncci.pair_without_modifier" else bypass or undated,
         effect_percent=Decimal(0) if is_denied and scope.is_medicare else None,
         medicare_disposition=medicare,
         is_stale=is_after(facts.ncci_releases.get("ncci_ptp", []), line.judged_on),
@@ -96,6 +97,31 @@ def _bypassing(facts: Facts, line: Line) -> list[str]:
     """NCCI-associated modifiers of a line, but for those that Medicare does not take on its code."""
     associated = [modifier for _, modifier in line.modifiers if _is_associated(facts, modifier, line.judged_on)]
     return [modifier for modifier in associated if not _is_refused(facts, line, modifier)]
+
+
+def _advice(facts: Facts, line: Line, one: str) -> str:
+    """Where which modifier may stand, if Medicare takes it there: any on column two, on column one since a rule says so."""
+    associated = [modifier for modifier in sorted(facts.modifiers) if _is_associated(facts, modifier, line.judged_on)]
+    dated = [modifier for modifier in associated if (since := _placed(facts, modifier)) and since <= line.judged_on]
+    places = [
+        f"on {code} ({', '.join(taken)})"
+        for code, modifiers in ((line.code, associated), (one, dated))
+        if (taken := [each for each in modifiers if not _is_never_taken(facts, code, each, line.judged_on)])
+    ]
+    if not places:
+        return "Medicare takes none of them on either code."
+    return f"Where clinically justified one may stand {' or '.join(places)}."
+
+
+def _is_never_taken(facts: Facts, code: str, modifier: str, day: date) -> bool:
+    """Does Medicare refuse a modifier on a code, whatever else stands on the line?"""
+    rows = facts.answers.get((facts.answer_sets.get((code, "global")), "medicare", modifier), [])
+    return any(
+        row["disposition"] == "not_allowed"
+        and in_force(row, day)
+        and (row["organization_id"], row["line_of_business"], row["market"]) == ("any", "any", "any")
+        for row in rows
+    )
 
 
 def _is_associated(facts: Facts, modifier: str, day: date) -> bool:

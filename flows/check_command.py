@@ -88,8 +88,8 @@ def _unread(done: "Checked") -> Iterator[str]:
     """What refused lines mean for the judged lines of the same claims."""
     if done.partly_read:
         yield (
-            f"Claims with judged and with refused lines: {done.partly_read:,}. What is judged over a whole claim, such as its pairs, the "
-            "units of a day and primary codes, was judged without the refused lines."
+            f"Claims with judged and with refused lines: {done.partly_read:,}. What is judged over a whole claim, such as its "
+            "pairs, the units of a day and primary codes, was judged without the refused lines."
         )
     if done.unclaimed:
         yield f"Refused lines that tell no claim: {done.unclaimed:,}. The claims that they belong to were judged without them."

@@ -120,8 +120,7 @@ CHECK_RULES = (
     ),
     CheckRule(
         "ncci.pair_without_modifier",
-        "{value} is denied beside {other} on one claim and day without an NCCI-associated modifier; on {value} any of them may "
-        "stand, 59, XE, XP, XS and XU since 1 July 2019 on {other} too, where clinically justified.",
+        "{value} is denied beside {other} on one claim and day without an NCCI-associated modifier. {detail}",
         _NOBODY,
     ),
     CheckRule(

@@ -22,6 +22,7 @@ from flows.release_query import opened
 from flows.settings import Settings
 from schemas.claim import CHECK_RULES, ClaimFinding
 from tests.flows.claim_builders import enriched
+from tests.flows.test_check_bypass import PAIRS, compared
 from tests.golden.test_all_sources import RELEASES, linked
 
 _COLUMNS = list(ClaimFinding.column_names())
@@ -167,4 +168,5 @@ def test_five_thousand_lines_are_judged_alike_by_every_source(full_files: Path, 
     judged, expected = both(output, tmp_path / "claims.csv")
     assert_frame_equal(judged, expected)
     assert undocumented(judged) == []
+    assert compared(output, tmp_path, "2025-10-15") == PAIRS
     assert families(judged) == _FAMILIES == {rule.rule_id.split(".")[0] for rule in CHECK_RULES}

@@ -82,6 +82,46 @@ LEFT JOIN bypass AS two ON two.source_row = line.source_row
 LEFT JOIN bypass_of_code AS one
     ON one.claim_id = pair.claim_id AND one.service_date = pair.service_date AND one.code = pair.column_one_code;
 
+-- NCCI-associated modifiers that Medicare takes on the codes of a pair that none bypasses, as the macro ncci_bypass names them. They
+-- depend on the code and not on the line, because the line is denied as it stands.
+CREATE TEMP TABLE place_for_bypass AS
+WITH asked AS (
+    SELECT edit.column_one_code AS code, edit.judged_on
+    FROM pair_line AS edit
+    WHERE edit.bypassed_by IS NULL AND edit.may_be_bypassed_by IS NULL
+    UNION
+    SELECT edit.column_two_code, edit.judged_on
+    FROM pair_line AS edit
+    WHERE edit.bypassed_by IS NULL AND edit.may_be_bypassed_by IS NULL
+),
+not_taken AS (
+    SELECT coded.code, cell.modifier, cell.valid_from, coalesce(cell.valid_to, DATE '9999-12-31') AS valid_to
+    FROM code_answer_set AS coded
+    SEMI JOIN asked ON asked.code = coded.code
+    JOIN answer AS cell
+        ON cell.answer_set_id = coded.answer_set_id
+        AND cell.payer_id = 'medicare'
+        AND cell.organization_id = 'any'
+        AND cell.line_of_business = 'any'
+        AND cell.market = 'any'
+        AND cell.disposition = 'not_allowed'
+    WHERE coded.component = 'global'
+)
+SELECT
+    asked.code,
+    asked.judged_on,
+    string_agg(DISTINCT known.modifier, ', ' ORDER BY known.modifier) AS on_column_two,
+    string_agg(DISTINCT known.modifier, ', ' ORDER BY known.modifier) FILTER (
+        WHERE asked.judged_on >= placement.effective_from
+    ) AS on_column_one
+FROM asked
+JOIN modifier_span AS known ON known.is_ncci_associated AND asked.judged_on BETWEEN known.valid_from AND known.valid_to
+LEFT JOIN modifier_rule AS placement
+    ON placement.payer_id = 'medicare' AND placement.rule_id = 'medicare.ncci.' || known.modifier
+ANTI JOIN not_taken AS cell
+    ON cell.code = asked.code AND cell.modifier = known.modifier AND asked.judged_on BETWEEN cell.valid_from AND cell.valid_to
+GROUP BY asked.code, asked.judged_on;
+
 CREATE TEMP TABLE ncci_finding AS
 SELECT
     pair.source_row,
@@ -100,7 +140,19 @@ SELECT
     'code' AS column_name,
     pair.column_two_code AS value,
     pair.column_one_code AS other,
-    coalesce(pair.bypassed_by, pair.may_be_bypassed_by) AS detail,
+    CASE
+        WHEN rule_id <> 'ncci.pair_without_modifier' THEN coalesce(pair.bypassed_by, pair.may_be_bypassed_by)
+        WHEN coalesce(two.on_column_two, one.on_column_one) IS NULL THEN 'Medicare takes none of them on either code.'
+        ELSE concat(
+            'Where clinically justified one may stand ',
+            concat_ws(
+                ' or ',
+                'on ' || two.code || ' (' || two.on_column_two || ')',
+                'on ' || one.code || ' (' || one.on_column_one || ')'
+            ),
+            '.'
+        )
+    END AS detail,
     CAST(CASE WHEN scope.is_medicare AND rule_id IN ('ncci.pair_never', 'ncci.pair_without_modifier') THEN 0 END AS DECIMAL(7, 2)) AS effect_percent,
     CAST(NULL AS DECIMAL(18, 3)) AS effect_units,
     CASE rule_id
@@ -115,6 +167,8 @@ SELECT
 FROM pair_line AS pair
 JOIN scope ON scope.scope_id = pair.scope_id
 JOIN judged_day AS day ON day.judged_on = pair.judged_on
+LEFT JOIN place_for_bypass AS one ON one.code = pair.column_one_code AND one.judged_on = pair.judged_on
+LEFT JOIN place_for_bypass AS two ON two.code = pair.column_two_code AND two.judged_on = pair.judged_on
 WHERE scope.is_medicare OR pair.modifier_indicator = '0' OR pair.bypassed_by IS NULL;
 
 -- Units over the limit: on a line of its own, or over the day, said on the last line of the day with the sum.
