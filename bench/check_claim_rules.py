@@ -154,7 +154,7 @@ def _units_are_within_the_limit(facts: Facts, lines: Claim, scope: Scope, kinds:
                 severity if scope.is_medicare else "unknown",
                 "units",
                 f"{units.normalize():f}",
-                other=last.code,
+                other=f"{'unit' if units == 1 else 'units'} of {last.code}",
                 detail=detail,
                 effect_units=Decimal(limit["mue_value"]),
                 medicare_disposition="not_paid",

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-import polars.selectors as cs
+import pyarrow as pa
 
+from flows.claim_parquet import parquet_cells, parquet_columns
 from flows.settings import UnknownNameError
 from schemas.claim import LONGEST_LINE, OPTIONAL, REQUIRED
 from transforms.claim_lines import REFUSAL
@@ -36,7 +37,7 @@ def read_claims(path: Path) -> ClaimFile:
     known_file(path)
     try:
         return _from_parquet(path) if path.suffix.lower() == ".parquet" else _from_csv(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pa.ArrowException) as error:
         raise UnknownNameError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
 
 
@@ -49,15 +50,9 @@ def known_file(path: Path) -> None:
 
 
 def _from_parquet(path: Path) -> ClaimFile:
-    names = pl.read_parquet_schema(path)
-    kept = _columns(path, list(names))
-    cells = pl.read_parquet(path, columns=list(kept)).rename(kept)
-    nested = [name for name in cells.columns if cells[name].dtype.is_nested()]
-    if nested:
-        raise UnknownNameError(f"{path}: column '{nested[0]}' holds {cells[nested[0]].dtype}, expected text, a number or a date.")
-    days = cells.with_columns(cs.datetime().dt.date())  # the time of day is not asked for
-    texts = days.select(pl.all().cast(pl.String)).with_row_index("source_row", offset=1)
-    return ClaimFile(texts.with_columns(pl.col("source_row").cast(pl.Int64)), _none(), _ignored(list(names), kept))
+    names = parquet_columns(path)
+    kept = _columns(path, names)
+    return ClaimFile(parquet_cells(path, kept), _none(), _ignored(names, kept))
 
 
 def _from_csv(path: Path) -> ClaimFile:

@@ -58,6 +58,11 @@ ADVICE = (
     ),
     Advice("service_date", r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.Z+-]{1,32}", "carries a time of day: write the day without it"),
     Advice(
+        "service_date",
+        r"1970-01-01 [+-][0-9]{1,20} days",
+        "lies outside the years 1 to 9999 and may be infinity or in another unit of time: write the day of the service",
+    ),
+    Advice(
         "code",
         r"[1-9][0-9]{0,3}",
         "may have lost leading zeros: a spreadsheet drops them, and CPT codes have five characters, such as 00406",
@@ -128,8 +133,8 @@ CHECK_RULES = (
     ),
     CheckRule("ncci.pair_open", "Whether modifier {detail} on {other} lets {value} be paid beside it is not published."),
     CheckRule("ncci.pair_contradictory", "The table lists edits of {value} beside {other} for that day, and they differ."),
-    CheckRule("units.over_limit_of_line", "{value} units of {other} on a line, and the limit is {limit}: {detail}", _NOBODY),
-    CheckRule("units.over_limit_of_day", "{value} units of {other} on the day, and the limit is {limit}: {detail}", _NOBODY),
+    CheckRule("units.over_limit_of_line", "{value} {other} on a line, and the limit is {limit}: {detail}", _NOBODY),
+    CheckRule("units.over_limit_of_day", "{value} {other} on the day, and the limit is {limit}: {detail}", _NOBODY),
     CheckRule(
         "addon.without_primary",
         "The add-on code {value} has none of its primary codes on the claim and day{detail}.",

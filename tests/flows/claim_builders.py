@@ -40,6 +40,7 @@ LIMITS = (
     {"code": "71046", "mue_value": 2, "adjudication_indicator": "1", "adjudication": "line", "source_row": 11},
     {"code": "33533", "mue_value": 1, "adjudication_indicator": "2", "adjudication": "day_absolute", "source_row": 12},
     {"code": "99213", "mue_value": 1, "adjudication_indicator": "3", "adjudication": "day_appealable", "source_row": 13},
+    {"code": "93000", "mue_value": 0, "adjudication_indicator": "2", "adjudication": "day_absolute", "source_row": 14},
 )
 ADDONS = (
     {"addon_code": "33518", "primary_code": "33533", "edit_type": "1", "source_row": 21},

@@ -4,7 +4,6 @@ import re
 from datetime import date
 from itertools import combinations
 from pathlib import Path
-from random import Random
 
 import duckdb
 import polars as pl
@@ -93,7 +92,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
             frozenset(pair) for pair in connection.execute("SELECT column_one_code, column_two_code FROM ncci_ptp").fetchall()
         }
         new = [pair for pair in combinations(codes, 2) if frozenset(pair) not in listed]
-        drawn = Random(1).sample(new, PAIRS)
+        drawn = pl.Series(new, dtype=pl.List(pl.String)).sample(PAIRS, seed=1)
         insert(connection, NcciPtp, *(edit(one, two, date(2014, 1, 1), None, "1") for one, two in drawn))
     return folder
 

@@ -166,6 +166,14 @@ def test_units_are_counted_by_line_or_by_day(output: Path, tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize(("units", "told"), [("1", "1 unit"), ("0.5", "0.5 units"), ("1.0", "1 unit"), ("2", "2 units")])
+def test_one_unit_is_told_in_the_singular(output: Path, tmp_path: Path, units: str, told: str) -> None:
+    _, _, found = checked(output, tmp_path, f"A,1,Medicare,93000,,,{units},2025-10-15,")
+    assert picked(found, "sentence", family="units") == [
+        (f"{told} of 93000 on the day, and the limit is 0: no appeal lifts it.",)
+    ]
+
+
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [

@@ -104,7 +104,7 @@ def test_parquet_rows_without_a_number_are_refused(output: Path, tmp_path: Path)
     codes = {
         "code": ["99213"] * 2,
         "payer": ["Medicare"] * 2,
-        "service_date": pl.Series(["2025-10-15 08:00"] * 2).str.to_datetime(),
+        "service_date": pl.Series(["2025-10-15 00:00"] * 2).str.to_datetime(),
     }
     rows = pl.DataFrame({"claim": [1, None], "line": [1, 2], "units": [1, 1], **codes})
     rows.write_parquet(tmp_path / "claims.parquet")

@@ -179,7 +179,7 @@ SELECT
     CASE WHEN NOT scope.is_medicare THEN 'unknown' WHEN over.adjudication = 'day_appealable' THEN 'warning' ELSE 'error' END,
     'units',
     regexp_replace(CAST(over.units AS VARCHAR), '\.?0+$', ''),
-    over.code,
+    CASE WHEN over.units = 1 THEN 'unit of ' ELSE 'units of ' END || over.code,
     CASE over.adjudication
         WHEN 'day_absolute' THEN 'no appeal lifts it.'
         WHEN 'day_appealable' THEN 'more may be paid on appeal.'
