@@ -75,6 +75,10 @@ def _show(done: "Checked", out: Path, output: Path, *, seconds: float) -> None:
         screen.say_answer(f"This release knows {done.codes:,} codes; a code that is unknown to it may well exist.")
     if done.ignored:
         screen.say_answer(f"Columns not used: {', '.join(done.ignored)}.")
+    if not done.has_modifiers:
+        screen.say_answer(
+            "The file has none of the columns modifier_1 to modifier_4, so its lines were judged without modifiers."
+        )
     screen.say_answer("This is no medical or legal advice, and no guarantee of payment.")
     if not done.counts:
         return

@@ -44,7 +44,9 @@ class Checked(NamedTuple):
     counts: list[tuple[str, str, int]]
     """severity, rule_id and how many findings, the gravest first."""
     ignored: list[str]
-    """Columns of the claim file that mean nothing here."""
+    """Columns of the claim file that mean nothing here, each with what it may have been meant for."""
+    has_modifiers: bool
+    """Does the claim file have any column of modifiers?"""
     codes: int
     """Codes that the release holds."""
     not_checked: list[str]
@@ -64,6 +66,7 @@ class Judged(NamedTuple):
     refused: int
     ignored: list[str]
     last_row: int
+    has_modifiers: bool
 
 
 def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: int) -> Checked:
@@ -86,6 +89,7 @@ def check(claims: Path, out: Path, *, output: Path, on: date | None, threads: in
             refused=done.refused,
             counts=counts,
             ignored=done.ignored,
+            has_modifiers=done.has_modifiers,
             codes=codes,
             not_checked=not_checked,
             partly_read=partly_read,
@@ -131,7 +135,7 @@ def _refused_claims(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 
 def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | None) -> Judged:
     """Read a claim file and find what there is to find; `findings` reads it."""
-    cells, unreadable, ignored = read_claims(claims)
+    cells, unreadable, ignored, has_modifiers = read_claims(claims)
     split = claim_lines(cells)
     refused = pl.concat([unreadable, split.refused]).sort("source_row")
     del cells  # a million lines as text are held once, not twice
@@ -147,7 +151,7 @@ def judge(connection: duckdb.DuckDBPyConnection, claims: Path, *, on: date | Non
     connection.execute(_advised())
     for family in FAMILIES:
         connection.execute((_SQL / family).read_text(encoding="utf-8"))
-    return Judged(height, refused.height, ignored, last_row)
+    return Judged(height, refused.height, ignored, last_row, has_modifiers=has_modifiers)
 
 
 def findings(connection: duckdb.DuckDBPyConnection, done: Judged) -> Iterator[pl.DataFrame]:

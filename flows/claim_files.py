@@ -8,15 +8,21 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
+from flows.claim_columns import has_modifiers, known_columns, unused_columns
 from flows.claim_parquet import parquet_cells, parquet_columns
 from flows.settings import UnknownNameError
-from schemas.claim import LONGEST_LINE, OPTIONAL, REQUIRED
+from schemas.claim import LONGEST_LINE, REQUIRED
 from transforms.claim_lines import REFUSAL
 
 _PIECE_LINES = 100_000
-_OTHER_FILES = {b"PK\x03\x04": "a workbook or another archive", b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16"}
+_OTHER_FILES = {
+    b"PK\x03\x04": "is a workbook or another archive",
+    b"\xff\xfe": "is text in UTF-16",
+    b"\xfe\xff": "is text in UTF-16",
+}
 """By their first bytes."""
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_START = 64
+"""Bytes that are looked at for zeros: in UTF-16 every other byte of a header is one."""
 _QUOTED_CELL = r'"(?:[^"]|"")*"'
 _WHOLE_CELLS = rf'^(?:{_QUOTED_CELL}|[^",]*)(?:,(?:{_QUOTED_CELL}|[^",]*))*$'
 
@@ -29,7 +35,9 @@ class ClaimFile(NamedTuple):
     unreadable: pl.DataFrame
     """Lines that are no row of the table; columns `transforms.claim_lines.REFUSAL`."""
     ignored: list[str]
-    """Columns of the file that mean nothing here."""
+    """Columns of the file that mean nothing here, each with what it may have been meant for."""
+    has_modifiers: bool
+    """Does it have any column of modifiers?"""
 
 
 def read_claims(path: Path) -> ClaimFile:
@@ -51,8 +59,8 @@ def known_file(path: Path) -> None:
 
 def _from_parquet(path: Path) -> ClaimFile:
     names = parquet_columns(path)
-    kept = _columns(path, names)
-    return ClaimFile(parquet_cells(path, kept), _none(), _ignored(names, kept))
+    kept = known_columns(path, names)
+    return ClaimFile(parquet_cells(path, kept), _none(), unused_columns(names, kept), has_modifiers=has_modifiers(kept))
 
 
 def _from_csv(path: Path) -> ClaimFile:
@@ -63,14 +71,15 @@ def _from_csv(path: Path) -> ClaimFile:
     header = _split(lines["text"][0])
     if header is None:
         raise UnknownNameError(f"{path}: the quotation marks of the header do not pair up.")
-    kept = _columns(path, header)
+    kept = known_columns(path, header)
     body = lines.slice(1).filter(pl.col("text").str.strip_chars() != "").with_columns(is_whole=_is_whole(len(header)))
     places = {kept[name]: place for place, name in enumerate(header) if name in kept}
     whole = _parsed(body.filter("is_whole"), len(header), places)
     odd = pl.concat([_quoted(body.clear()), *map(_quoted, body.filter(~pl.col("is_whole")).iter_slices(_PIECE_LINES))])
     fits = (pl.col("cells").list.len() == len(header)).fill_null(value=False)
     mended = odd.filter(fits).select("source_row", *(pl.col("cells").list.get(at).alias(name) for name, at in places.items()))
-    return ClaimFile(pl.concat([whole, mended]), _unreadable(odd.filter(~fits), len(header)), _ignored(header, kept))
+    unreadable = _unreadable(odd.filter(~fits), len(header))
+    return ClaimFile(pl.concat([whole, mended]), unreadable, unused_columns(header, kept), has_modifiers=has_modifiers(kept))
 
 
 def _is_whole(width: int) -> pl.Expr:
@@ -96,9 +105,9 @@ def _parsed(lines: pl.DataFrame, width: int, places: dict[str, int]) -> pl.DataF
 def _lines(path: Path) -> pl.DataFrame:
     """source_row, text: the lines of a file in UTF-8; a line that is no UTF-8 is read as cp1252."""
     content = path.read_bytes()
-    kind = next((kind for start, kind in _OTHER_FILES.items() if content.startswith(start)), None)
+    kind = _kind(content)
     if kind:
-        raise UnknownNameError(f"{path} is {kind}: expected CSV. Save it as CSV (comma delimited) in UTF-8.")
+        raise UnknownNameError(f"{path} {kind}: expected CSV. Save it as CSV (comma delimited) in UTF-8.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -107,6 +116,14 @@ def _lines(path: Path) -> pl.DataFrame:
         text = text.replace("\r", "\n")
     lines = pl.Series("text", [text], dtype=pl.String).str.split("\n").explode().str.strip_chars_end("\r")
     return pl.DataFrame([lines]).with_row_index("source_row", offset=1).cast({"source_row": pl.Int64})
+
+
+def _kind(content: bytes) -> str | None:
+    """What a file is that is no CSV file; None where nothing speaks against it."""
+    start = content[:_START]
+    has_mark = next((kind for mark, kind in _OTHER_FILES.items() if start.startswith(mark)), None)
+    is_even_zero, is_odd_zero = (2 * start[side::2].count(0) > len(start[side::2]) for side in (0, 1))
+    return has_mark or ("looks like text in UTF-16" if is_even_zero != is_odd_zero else None)
 
 
 def _decoded(line: bytes) -> str:
@@ -154,32 +171,3 @@ def _unreadable(lines: pl.DataFrame, width: int) -> pl.DataFrame:
 
 def _none() -> pl.DataFrame:
     return pl.DataFrame(schema=REFUSAL)
-
-
-def _columns(path: Path, header: list[str]) -> dict[str, str]:
-    """Columns of the file that are known, by their name in the file. Raises UnknownNameError."""
-    kept = {name: _plain(name) for name in header if _plain(name) in (*REQUIRED, *OPTIONAL)}
-    twice = sorted({name for name in kept.values() if [_plain(each) for each in header].count(name) > 1})
-    missing = [name for name in REQUIRED if name not in kept.values()]
-    if twice:
-        raise UnknownNameError(f"{path} has the column {twice[0]} twice.")
-    if missing:
-        raise UnknownNameError(
-            f"{path} has no column {', '.join(missing)}. Expected {', '.join(REQUIRED)} and, where known, {', '.join(OPTIONAL)}; "
-            f"found {', '.join(header)[:300]}.{_separator_advice(header)}"
-        )
-    return kept
-
-
-def _separator_advice(header: list[str]) -> str:
-    """What to do where something else than commas separates the cells."""
-    found = next((name for mark, name in _SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
-    return f" Its cells are separated by {found}: save it with commas." if found else ""
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_")
-
-
-def _ignored(header: list[str], kept: dict[str, str]) -> list[str]:
-    return [name for name in header if name not in kept]

@@ -11,6 +11,20 @@ MODIFIERS = ("modifier_1", "modifier_2", "modifier_3", "modifier_4")
 REQUIRED = ("claim", "line", "payer", "code", "units", "service_date")
 """Columns that a claim file must have."""
 OPTIONAL = (*MODIFIERS, "state", "line_of_business", "place_of_service", "diagnosis")
+OTHER_NAMES = {
+    "claim": ("claimid", "claimno", "claimnumber", "claimnum", "clm"),
+    "line": ("lineid", "lineno", "linenumber", "linenum", "ln"),
+    "payer": ("payor", "payername", "insurer", "insurance", "carrier"),
+    "code": ("cpt", "cptcode", "hcpcs", "hcpcscode", "procedure", "procedurecode", "proc", "proccode"),
+    "units": ("unit", "qty", "quantity", "unitsofservice"),
+    "service_date": ("dos", "date", "dateofservice", "servicefrom", "fromdate"),
+    "modifier_1": ("mod", "mods", "modifier", "modifiers"),
+    "state": ("st", "statecode"),
+    "line_of_business": ("lob", "product"),
+    "place_of_service": ("pos", "poscode", "place"),
+    "diagnosis": ("dx", "dxcode", "diag", "diagcode", "icd", "icdcm", "icdcode", "diagnoses", "diagnosiscode"),
+}
+"""What other programs call the columns, in small letters and figures alone. Nothing is read by them: the reader is asked."""
 CLAIM_SEVERITIES = ("refused", "error", "warning", "unknown", "info")
 """From the gravest. `error` only where the payer, or CMS for Medicare, published it; `unknown` where nobody did."""
 LONGEST_LINE = 100_000

@@ -11,7 +11,7 @@ from flows.database_name import DATABASE
 from flows.settings import UnknownNameError
 from schemas.claim import ClaimFinding
 from tests.databases import database_of
-from tests.flows.claim_builders import checked
+from tests.flows.claim_builders import HEADER, checked
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +266,15 @@ def test_a_dated_rule_answers_for_a_day_before_the_first_list(output: Path, tmp_
         (b"claim;line;payer;code;units;service_date\n", "Its cells are separated by semicolons: save it with commas."),
         (b"claim\tline\tpayer\n", "Its cells are separated by tabs: save it with commas."),
         ("claim,line".encode("utf-16"), "is text in UTF-16: expected CSV. Save it as CSV (comma delimited) in UTF-8."),
+        (
+            f"{HEADER}\n".encode("utf-16-le"),
+            "looks like text in UTF-16: expected CSV. Save it as CSV (comma delimited) in UTF-8.",
+        ),
+        (
+            f"{HEADER}\n".encode("utf-16-be"),
+            "looks like text in UTF-16: expected CSV. Save it as CSV (comma delimited) in UTF-8.",
+        ),
+        (bytes(100), "found " + "\ufffd" * 60 + "."),
         (b"PK\x03\x04rest", "is a workbook or another archive: expected CSV."),
     ],
 )
