@@ -207,7 +207,7 @@ def add_ons_have_a_primary(facts: Facts, claim: Claim, scopes: Scopes) -> Iterat
                     "unknown" if is_untold or not is_medicare else "error",
                     "code",
                     line.code,
-                    detail="; a line of the claim was refused, and its primary code may stand there"
+                    other="; a line of the claim was refused, and its primary code may stand there"
                     if line.is_partly_read
                     else None,
                     effect_percent=Decimal(0) if is_medicare and not is_untold else None,

@@ -151,7 +151,7 @@ CHECK_RULES = (
     CheckRule("units.over_limit_of_day", "{value} {other} on the day, and the limit is {limit}: {detail}", _NOBODY),
     CheckRule(
         "addon.without_primary",
-        "The add-on code {value} has none of its primary codes on the claim and day{detail}.",
+        "The add-on code {value} has none of its primary codes on the claim and day{other}.",
         _OF_OTHERS,
     ),
     CheckRule("addon.primary_open", "No listed primary code of {value} on the claim and day, but contractors may choose others."),

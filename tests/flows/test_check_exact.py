@@ -9,6 +9,9 @@ from tests.flows.claim_builders import HEADER, checked, enriched, picked
 WIDE = f"{HEADER},place_of_service,diagnosis,line_of_business"
 NOBODYS = "No published rule of Aetna about it is known here. Medicare's answer is shown beside."
 
+UNASKED = (
+    "No payer's rules were asked, because 'Humana' means none of the five payers for certain. Medicare's answer is shown beside."
+)
 WITHOUT_PRIMARY = "The add-on code 33518 has none of its primary codes on the claim and day."
 PARTLY_READ = f"{WITHOUT_PRIMARY[:-1]}; a line of the claim was refused, and its primary code may stand there."
 SOME_REFUSED = (
@@ -203,9 +206,20 @@ def test_an_add_on_code_needs_a_primary(
         ("Aetna", "A,1,Aetna,33533,,,1,10/15/2025,", "unknown", "", "not_published", f"{PARTLY_READ} {NOBODYS}", SOME_REFUSED),
         ("Medicare", "B,1,Medicare,33533,,,1,10/15/2025,", "error", "0.00", "not_paid", WITHOUT_PRIMARY, ""),
         ("Aetna", "B,1,Aetna,33533,,,1,10/15/2025,", "unknown", "", "not_paid", f"{WITHOUT_PRIMARY} {NOBODYS}", ""),
+        ("Humana", "A,1,Humana,33533,,,1,10/15/2025,", "unknown", "", "not_published", f"{PARTLY_READ} {UNASKED}", SOME_REFUSED),
+        ("Humana", "B,1,Humana,33533,,,1,10/15/2025,", "unknown", "", "not_paid", f"{WITHOUT_PRIMARY} {UNASKED}", ""),
         ("Medicare", "A,1,Medicare, Inc,33533,,,1,2025-10-15,", "error", "0.00", "not_paid", WITHOUT_PRIMARY, NO_CLAIM),
     ],
-    ids=["no day", "no units", "other payer", "another claim", "another claim of another payer", "a cell too many"],
+    ids=[
+        "no day",
+        "no units",
+        "other payer",
+        "another claim",
+        "another claim of another payer",
+        "no payer known",
+        "another claim of no payer known",
+        "a cell too many",
+    ],
 )
 def test_a_refused_line_of_the_claim_may_hold_the_primary(
     output: Path, tmp_path: Path, payer: str, refused: str, severity: str, effect: str, disposition: str, sentence: str, told: str
