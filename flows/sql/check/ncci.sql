@@ -95,9 +95,9 @@ WITH asked AS (
     WHERE edit.bypassed_by IS NULL AND edit.may_be_bypassed_by IS NULL
 ),
 not_taken AS (
-    SELECT coded.code, cell.modifier, cell.valid_from, coalesce(cell.valid_to, DATE '9999-12-31') AS valid_to
-    FROM code_answer_set AS coded
-    SEMI JOIN asked ON asked.code = coded.code
+    SELECT asked.code, asked.judged_on, list(cell.modifier) AS modifiers
+    FROM asked
+    JOIN code_answer_set AS coded ON coded.code = asked.code AND coded.component = 'global'
     JOIN answer AS cell
         ON cell.answer_set_id = coded.answer_set_id
         AND cell.payer_id = 'medicare'
@@ -105,22 +105,29 @@ not_taken AS (
         AND cell.line_of_business = 'any'
         AND cell.market = 'any'
         AND cell.disposition = 'not_allowed'
-    WHERE coded.component = 'global'
+        AND asked.judged_on BETWEEN cell.valid_from AND coalesce(cell.valid_to, DATE '9999-12-31')
+    SEMI JOIN modifier_span AS known ON known.modifier = cell.modifier AND known.is_ncci_associated
+    GROUP BY asked.code, asked.judged_on
+),
+associated AS (
+    SELECT
+        day.judged_on,
+        list(DISTINCT known.modifier ORDER BY known.modifier) AS modifiers,
+        list(DISTINCT known.modifier ORDER BY known.modifier) FILTER (WHERE day.judged_on >= placement.effective_from) AS dated
+    FROM judged_day AS day
+    JOIN modifier_span AS known ON known.is_ncci_associated AND day.judged_on BETWEEN known.valid_from AND known.valid_to
+    LEFT JOIN modifier_rule AS placement
+        ON placement.payer_id = 'medicare' AND placement.rule_id = 'medicare.ncci.' || known.modifier
+    GROUP BY day.judged_on
 )
 SELECT
     asked.code,
     asked.judged_on,
-    string_agg(DISTINCT known.modifier, ', ' ORDER BY known.modifier) AS on_column_two,
-    string_agg(DISTINCT known.modifier, ', ' ORDER BY known.modifier) FILTER (
-        WHERE asked.judged_on >= placement.effective_from
-    ) AS on_column_one
+    nullif(array_to_string(list_filter(day.modifiers, lambda each: list_contains(cell.modifiers, each) IS NOT TRUE), ', '), '') AS on_column_two,
+    nullif(array_to_string(list_filter(day.dated, lambda each: list_contains(cell.modifiers, each) IS NOT TRUE), ', '), '') AS on_column_one
 FROM asked
-JOIN modifier_span AS known ON known.is_ncci_associated AND asked.judged_on BETWEEN known.valid_from AND known.valid_to
-LEFT JOIN modifier_rule AS placement
-    ON placement.payer_id = 'medicare' AND placement.rule_id = 'medicare.ncci.' || known.modifier
-ANTI JOIN not_taken AS cell
-    ON cell.code = asked.code AND cell.modifier = known.modifier AND asked.judged_on BETWEEN cell.valid_from AND cell.valid_to
-GROUP BY asked.code, asked.judged_on;
+JOIN associated AS day ON day.judged_on = asked.judged_on
+LEFT JOIN not_taken AS cell ON cell.code = asked.code AND cell.judged_on = asked.judged_on;
 
 CREATE TEMP TABLE ncci_finding AS
 SELECT
