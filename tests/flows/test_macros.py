@@ -159,7 +159,8 @@ def test_a_component_without_a_row_says_so(database: Connection) -> None:
             "none",
             "line",
             None,
-            "No accepted row of the fee schedule in force on that day has this code; the table finding lists refused rows.",
+            "No accepted row of the fee schedule in force on that day has this code in component TC; "
+            "the table finding lists refused rows.",
             None,
             "not_published",
         )
