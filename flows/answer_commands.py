@@ -273,5 +273,5 @@ def _print_rule(row: Row) -> None:
 
 def _print_csv(found: Found) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(found.names)
+    writer.writerow(map(harmless, found.names))
     writer.writerows(map(harmless, values) for values in found.values)

@@ -17,7 +17,8 @@ _OWN_NAME = """
     SELECT payer_id, NULL AS organization_id, NULL AS line_of_business, default_line_of_business FROM payer WHERE payer_id = $1
     UNION ALL
     SELECT payer_id, organization_id, NULL, default_line_of_business
-    FROM payer_organization JOIN payer USING (payer_id) WHERE organization_id = $1
+    FROM payer_organization JOIN payer USING (payer_id)
+    WHERE organization_id = lower($1) AND contains(organization_id, '_')
 """
 _COMPONENTS = ("global", "26", "TC", "53")
 """Rows that the fee schedule has of a code, in the order in which an answer takes the first that there is."""
@@ -175,6 +176,8 @@ def _of_organization(connection: duckdb.DuckDBPyConnection, named: Question, *, 
     query = "SELECT markets, lines_of_business FROM payer_organization WHERE organization_id = $1"
     (own,) = rows(connection, query, [named.organization])
     states, lines = (own["markets"] or "").split(), (own["lines_of_business"] or "").split()
+    if len(states) == 1 and named.market not in ("any", states[0]):
+        raise UnknownNameError(f"{named.organization} is in {states[0]}, not in {named.market}: leave the market out.")
     return named._replace(
         market=states[0] if named.market == "any" and len(states) == 1 else named.market,
         line_of_business=lines[0] if not is_line_given and len(lines) == 1 else named.line_of_business,
@@ -185,7 +188,8 @@ def _payer_meant(connection: duckdb.DuckDBPyConnection, question: Question) -> R
     """Payer, organization and line of business that a spelling means: an id or an alias as it stands, else what its words say.
 
     Aliases that mean a payer everywhere are looked up at once; only other spellings, and those beside a state, need the resolver:
-    `Anthem` in Ohio is the licensee there, while the id `anthem` stays what it is.
+    `BCBS` in North Dakota is the licensee there, while the id `bcbs` stays what it is, as do ids such as `hcsc_tx`. Those of
+    organizations without an underscore are words too, and are read as words.
     """
     spelling = question.payer.strip()
     given = rows(connection, _OWN_NAME, [spelling.lower() if question.market == "any" else spelling])

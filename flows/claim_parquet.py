@@ -3,6 +3,7 @@
 Read by PyArrow: Polars makes a schema of all columns first, and panics at one of a type that it lacks, such as an interval.
 """
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ _TAKEN = (
     pa.types.is_large_binary,
     pa.types.is_integer,
     pa.types.is_floating,
-    pa.types.is_decimal,
+    lambda dtype: pa.types.is_decimal(dtype) and not pa.types.is_decimal256(dtype),  # Polars panics over 256 bits
     pa.types.is_date,
     pa.types.is_timestamp,
     pa.types.is_null,
@@ -27,6 +28,8 @@ _TAKEN = (
 """Types that hold text, a number or a date; bytes are text in files of programs that mark no text."""
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """0001-01-01 and 9999-12-31 as days since 1970-01-01; beyond them Polars panics, and a file may well hold `infinity`."""
+_ZONE = re.compile(r"[A-Za-z_]{2,}(/[A-Za-z0-9_+-]+)*|[+-][0-9]{2}:00")
+"""Names of time zones, and offsets of whole hours: Polars knows no others."""
 _TICKS_OF_A_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
@@ -56,6 +59,10 @@ def _know(path: Path, name: str, dtype: pa.DataType) -> None:
     if not any(takes(held) for takes in _TAKEN):
         raise UnknownNameError(
             f"{path}: column '{name}' holds {dtype}, expected text, a number or a date. Write the column with such a type."
+        )
+    if pa.types.is_timestamp(held) and held.tz and not _ZONE.fullmatch(held.tz):
+        raise UnknownNameError(
+            f"{path}: column '{name}' holds times of the zone '{held.tz}', which cannot be read. Write it as dates."
         )
 
 

@@ -44,8 +44,8 @@ class Front:
         """`app` makes the answers that are not kept yet."""
         self._app = app
         self._releases = releases
-        self._kept: Kept[tuple[str, str], _Answer] = Kept(_KEPT_BYTES)
-        self._making: dict[tuple[str, str], asyncio.Task[_Answer]] = {}
+        self._kept: Kept[tuple[str, str, bytes], _Answer] = Kept(_KEPT_BYTES)
+        self._making: dict[tuple[str, str, bytes], asyncio.Task[_Answer]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,8 +60,7 @@ class Front:
         if tag and Headers(scope=scope).get("if-none-match") == tag:
             await _send_unchanged(_secured(send, tag))
             return
-        address = scope["path"] + "?" + scope["query_string"].decode("latin-1")
-        key = (str(tag), address)
+        key = (str(tag), scope["path"], scope["query_string"])
         kept, timing = self._kept.get(key), "kept"
         if kept is None:
             began = time.perf_counter()
@@ -83,7 +82,7 @@ class Front:
             return None
         return f'"{current.release}.{current.changed:x}.{date.today():%Y%m%d}.{_PROGRAM}"'
 
-    async def _shared(self, key: tuple[str, str], scope: Scope) -> _Answer:
+    async def _shared(self, key: tuple[str, str, bytes], scope: Scope) -> _Answer:
         """An answer that everybody waits for who asks for it while it is made."""
         task = self._making.get(key)
         if task is None:

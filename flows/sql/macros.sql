@@ -35,8 +35,18 @@ CREATE OR REPLACE MACRO no_such_scope(the_payer, the_insurer, the_line, the_mark
                 THEN 'The organization ' || the_organization || ' is not in payer_organization.'
             WHEN the_payer <> 'any' AND scope_owner.payer_id <> scope_insurer.payer_id
                 THEN 'The organization ' || scope_owner.organization_id || ' belongs to ' || scope_owner.payer_id || '.'
-            WHEN NOT regexp_full_match(upper(the_market), '[A-Z]{2}|ANY')
+            WHEN the_payer <> 'any' AND length(scope_owner.markets) = 2 AND upper(the_market) NOT IN ('ANY', scope_owner.markets)
+                THEN 'The organization ' || scope_owner.organization_id || ' is in ' || scope_owner.markets || ' only.'
+            WHEN upper(the_market) NOT IN (
+                'ANY',
+                'AK', 'AL', 'AR', 'AS', 'AZ', 'CA', 'CO', 'CT', 'DC', 'DE', 'FL', 'GA', 'GU', 'HI',
+                'IA', 'ID', 'IL', 'IN', 'KS', 'KY', 'LA', 'MA', 'MD', 'ME', 'MI', 'MN', 'MO', 'MP',
+                'MS', 'MT', 'NC', 'ND', 'NE', 'NH', 'NJ', 'NM', 'NV', 'NY', 'OH', 'OK', 'OR', 'PA',
+                'PR', 'RI', 'SC', 'SD', 'TN', 'TX', 'UT', 'VA', 'VI', 'VT', 'WA', 'WI', 'WV', 'WY'
+            )
                 THEN 'The market ' || the_market || ' is no state: two letters such as TX, or any.'
+            WHEN the_line NOT IN ('commercial', 'exchange', 'fep', 'medicaid', 'medicare_advantage', 'medicare_ffs')
+                THEN 'The line of business ' || the_line || ' is none of commercial, exchange, fep, medicaid, medicare_advantage, medicare_ffs.'
             WHEN scope_insurer.payer_kind = 'government' AND the_line <> scope_insurer.default_line_of_business
                 THEN scope_insurer.payer_name || ' has only the line of business ' || scope_insurer.default_line_of_business
                     || '; a plan of another line is a product of its insurer.'
@@ -68,9 +78,9 @@ WITH given AS (
         lower(the_payer) AS given_payer,
         CAST(on_date AS DATE) AS given_date,
         as_component AS given_component,
-        lower(for_line) AS given_line,
-        upper(in_market) AS given_market,
-        lower(for_organization) AS given_organization
+        nullif(lower(for_line), 'any') AS given_line,
+        upper(coalesce(in_market, 'any')) AS given_market,
+        lower(coalesce(for_organization, 'any')) AS given_organization
 ),
 asked AS (
     SELECT
@@ -212,9 +222,9 @@ WITH wanted AS (
         upper(the_modifier) AS wanted_modifier,
         lower(the_payer) AS wanted_payer,
         CAST(on_date AS DATE) AS asked_date,
-        lower(for_line) AS wanted_line,
-        upper(in_market) AS wanted_market,
-        lower(for_organization) AS asked_organization
+        nullif(lower(for_line), 'any') AS wanted_line,
+        upper(coalesce(in_market, 'any')) AS wanted_market,
+        lower(coalesce(for_organization, 'any')) AS asked_organization
 ),
 answer AS (
     SELECT given.*, wanted.*
@@ -396,8 +406,8 @@ WITH given AS (
     SELECT
         lower(the_payer) AS given_payer,
         CAST(on_date AS DATE) AS given_date,
-        lower(for_line) AS given_line,
-        lower(for_organization) AS given_organization
+        nullif(lower(for_line), 'any') AS given_line,
+        lower(coalesce(for_organization, 'any')) AS given_organization
 )
 SELECT
     member.group_id,

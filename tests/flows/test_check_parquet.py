@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -142,3 +144,35 @@ def test_units_of_a_decimal_column(output: Path, tmp_path: Path, value: str, sca
     found = told(output, tmp_path / "claims.parquet")[1]
     assert [row[:3] for row in found] == expected
     assert [row[3] for row in found if row[0] == "line.refused"] in ([], [UNITS])
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "message"),
+    [
+        (
+            "units",
+            pa.decimal256(50, 2),
+            "column 'units' holds decimal256(50, 2), expected text, a number or a date. Write the column with such a type.",
+        ),
+        (
+            "service_date",
+            pa.timestamp("us", "Z"),
+            "column 'service_date' holds times of the zone 'Z', which cannot be read. Write it as dates.",
+        ),
+        (
+            "service_date",
+            pa.timestamp("us", "+05:30"),
+            "column 'service_date' holds times of the zone '+05:30', which cannot be read. Write it as dates.",
+        ),
+    ],
+)
+def test_types_that_only_some_writers_know_are_told(
+    output: Path, tmp_path: Path, column: str, kind: pa.DataType, message: str
+) -> None:
+    lines = pa.table({**{name: [each] for name, each in LINE.items()}, "units": ["1"], "service_date": ["2025-10-15"]})
+    value = pa.array([Decimal("1.00")] if column == "units" else [0], pa.decimal128(5, 2) if column == "units" else pa.int64())
+    claims = tmp_path / "claims.parquet"
+    pq.write_table(lines.set_column(lines.schema.get_field_index(column), column, value.cast(kind)), claims)
+    with pytest.raises(UnknownNameError) as stopped:
+        told(output, claims)
+    assert str(stopped.value) == f"{claims}: {message}"

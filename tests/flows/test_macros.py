@@ -12,6 +12,7 @@ import pytest
 from flows import SHIPPED_RAW
 from flows.database_name import DATABASE
 from flows.load import configure
+from schemas.vocabulary import MARKETS
 from tests.databases import database_of
 
 Connection = duckdb.DuckDBPyConnection
@@ -424,6 +425,13 @@ def test_every_table_column_and_macro_has_a_comment(database: Connection, kind: 
     ("payer", "options", "reason"),
     [
         ("uhc", {"in_market": "Arkansas"}, "The market ARKANSAS is no state: two letters such as TX, or any."),
+        ("uhc", {"in_market": "zz"}, "The market ZZ is no state: two letters such as TX, or any."),
+        ("uhc", {"in_market": "TX", "for_organization": "uhc_oh"}, "The organization uhc_oh is in OH only."),
+        (
+            "uhc",
+            {"for_line": "comercial"},
+            "The line of business comercial is none of commercial, exchange, fep, medicaid, medicare_advantage, medicare_ffs.",
+        ),
         ("uhc", {"for_organization": "anthem_oh"}, "The organization anthem_oh belongs to bcbs."),
         ("uhc", {"for_organization": "nobody"}, "The organization nobody is not in payer_organization."),
         (
@@ -444,6 +452,20 @@ def test_nobody_answers_for_a_scope_that_there_is_not(
     told = rows(database, f"SELECT verdict, why FROM explain('00406', $1, 'QZ', on_date := $2, {named})", payer, OCTOBER_2025)
     assert {verdict for verdict, _ in told} <= {"other_scope", "not_in_force"}
     assert {why for verdict, why in told if verdict == "other_scope"} == {reason}
+
+
+def test_every_state_is_a_market(database: Connection) -> None:
+    query = "SELECT market FROM unnest($1::VARCHAR[]) AS given(market) WHERE no_such_scope('uhc', 'uhc', NULL, market, 'any') IS NOT NULL"
+    assert rows(database, query, list(MARKETS)) == []
+
+
+@pytest.mark.parametrize("organization", ["any", "uhc_oh"])
+def test_a_scope_that_is_null_or_any_is_none(database: Connection, organization: str) -> None:
+    query = "SELECT * FROM modifiers_for('00406', 'uhc', on_date := $1, for_line := $2, in_market := $3, for_organization := $4)"
+    plain = rows(database, query, OCTOBER_2025, None, "any", organization)
+    assert rows(database, query, OCTOBER_2025, "any", None, organization) == plain
+    if organization == "any":
+        assert rows(database, query, OCTOBER_2025, None, None, None) == plain
 
 
 def test_an_organization_is_asked_about_in_its_only_state_and_line(database: Connection) -> None:

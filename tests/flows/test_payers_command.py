@@ -237,7 +237,8 @@ def test_the_command_exits_with_2_and_one_sentence(output: Path) -> None:
         ("Blue Cross Blue Shield of Texas", "any", ("bcbs", "hcsc_tx", "commercial", "TX")),
         ("UHC of Arkansas", "any", ("uhc", "any", "commercial", "AR")),
         ("Anthem", "OH", ("bcbs", "anthem_oh", "commercial", "OH")),
-        ("anthem", "OH", ("bcbs", "anthem", "commercial", "OH")),
+        ("anthem", "OH", ("bcbs", "anthem_oh", "commercial", "OH")),
+        ("uhc_oh", "OH", ("uhc", "uhc_oh", "commercial", "OH")),
         ("bcbs", "ND", ("bcbs", "any", "commercial", "ND")),
         ("BCBS", "nd", ("bcbs", "bcbs_nd", "commercial", "ND")),
         (" HCSC_TX", "any", ("bcbs", "hcsc_tx", "commercial", "TX")),
@@ -250,10 +251,28 @@ def test_a_look_up_takes_any_name_that_resolves(output: Path, payer: str, market
     assert (found.payer, found.organization, found.line_of_business, found.market) == expected
 
 
-def test_a_look_up_refuses_a_market_that_the_name_contradicts(output: Path) -> None:
+@pytest.mark.parametrize(
+    ("payer", "organization", "message"),
+    [
+        ("UHC of Arkansas", "any", "'UHC of Arkansas' is in AR, not in TX: leave the market out."),
+        ("uhc_oh", "any", "uhc_oh is in OH, not in TX: leave the market out."),
+        ("UHC_OH", "any", "uhc_oh is in OH, not in TX: leave the market out."),
+        ("uhc", "uhc_oh", "uhc_oh is in OH, not in TX: leave the market out."),
+    ],
+)
+def test_a_look_up_refuses_a_market_that_the_name_contradicts(output: Path, payer: str, organization: str, message: str) -> None:
     with opened(output) as connection, pytest.raises(UnknownNameError) as caught:
-        checked(connection, Question("00406", "UHC of Arkansas", NOW, market="TX"))
-    assert str(caught.value) == "'UHC of Arkansas' is in AR, not in TX: leave the market out."
+        checked(connection, Question("00406", payer, NOW, market="TX", organization=organization))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["HealthSpring", "healthspring", "Oxford", "coventry"])
+def test_an_id_that_is_a_word_too_is_read_as_a_word(output: Path, name: str) -> None:
+    """HealthSpring was Cigna's until it was sold on 2025-03-19; Oxford is other businesses' name too."""
+    with opened(output) as connection:
+        assert meanings(connection, pl.DataFrame({"name": [name]}))["payer_id"].to_list() == [None]
+        with pytest.raises(UnknownNameError):
+            checked(connection, Question("00406", name, NOW))
 
 
 def test_a_look_up_says_why_a_name_means_nobody(output: Path) -> None:
