@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, Template
 
+from flows.days import FIRST, LAST
 from flows.explore import words
 from flows.explore.api import releases_of
 from flows.explore.questions import day_of
@@ -30,6 +31,8 @@ _environment.globals.update(
     linked=words.linked,
     scope=words.scope,
     lines_of_business=LINES_OF_BUSINESS[1:],
+    first_day=FIRST,
+    last_day=LAST,
 )
 
 
